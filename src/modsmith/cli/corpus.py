@@ -1,0 +1,97 @@
+"""`modsmith corpus show|stats|export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+Source = Annotated[str, typer.Argument(help="written (built in), a folder, or a .jsonl or .parquet file.")]
+PolicyOption = Annotated[str, typer.Option("--policy", help="A policy file; the built-in one by default.")]
+
+
+@app.command("show")
+def show(
+    source: Source = "written",
+    policy: PolicyOption = "marketplace",
+    category: Annotated[Optional[str], typer.Option(help="Only examples written for this category.")] = None,
+    kind: Annotated[Optional[str], typer.Option(help="twin, near_miss, borderline, multi or ordinary.")] = None,
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "all",
+    count: Annotated[int, typer.Option("-n", min=1, help="How many groups.")] = 3,
+    seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
+) -> None:
+    """Print some groups of examples."""
+    import random
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from modsmith.corpus import load_corpus, of_split
+    from modsmith.errors import UserError
+    from modsmith.policy import load_policy
+
+    examples = [
+        example
+        for example in of_split(load_corpus(source, load_policy(policy)), split)
+        if category in (None, example.category) and kind in (None, example.kind)
+    ]
+    if not examples:
+        raise UserError("no examples are of that category, kind and split; see modsmith corpus stats")
+    groups = sorted({example.group for example in examples})
+    random.Random(seed).shuffle(groups)
+    console = Console()
+    for group in groups[:count]:
+        for example in (one for one in examples if one.group == group):
+            rated = ", ".join(f"{name} {level}" for name, level in example.ratings.items() if level) or "all 0"
+            colour = "red" if example.violates else "yellow" if example.ratings.top == 2 else "green"
+            console.rule(Text(f"{example.id}  {example.kind}  {example.split}  {rated}", style=colour), align="left")
+            console.print(Text(example.listing.title, style="bold"), Text(f"  {example.listing.price}"))
+            console.print(Text(example.listing.description))
+            if example.listing.tags or example.listing.files:
+                console.print(Text(" ".join([*example.listing.tags, *example.listing.files]), style="dim"))
+            console.print(Text(f"-> {example.rationale}", style="italic"))
+            if example.evidence:
+                console.print(Text(f'   "{example.evidence}"', style="italic"))
+        console.print()
+
+
+@app.command("stats")
+def stats(source: Source = "written", policy: PolicyOption = "marketplace") -> None:
+    """Count examples by split, kind, category, rating, language and writer."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from modsmith.corpus import corpus_hash, count, load_corpus
+    from modsmith.policy import load_policy
+
+    examples = load_corpus(source, load_policy(policy))
+    counts = count(examples)
+    console = Console()
+    console.print(
+        f"{counts['examples']} examples in {counts['groups']} groups, {counts['violating']} violating, hash {corpus_hash(examples)}"
+    )
+    for name in ("by_split", "by_kind", "by_category", "by_language", "by_generator"):
+        pairs = sorted(counts[name].items(), key=lambda pair: -pair[1])
+        console.print(f"{name.removeprefix('by_'):>10}  " + "  ".join(f"{key} {value}" for key, value in pairs))
+    table = Table("category", *(f"rated {level}" for level in range(5)), box=None, header_style="dim")
+    for name, found in counts["ratings"].items():
+        table.add_row(name, *(str(found[str(level)]) for level in range(5)))
+    console.print(table)
+
+
+@app.command("export")
+def export(
+    out: Annotated[Path, typer.Option("--out", help="Folder for train, validation and test.")],
+    source: Source = "written",
+    policy: PolicyOption = "marketplace",
+) -> None:
+    """Write the splits as Parquet and JSONL; `datasets.load_dataset("parquet", data_dir=...)` reads them."""
+    from modsmith.corpus import export_corpus, load_corpus
+    from modsmith.policy import load_policy
+
+    rules = load_policy(policy)
+    for path in export_corpus(load_corpus(source, rules), out, rules.version_label):
+        typer.echo(str(path))

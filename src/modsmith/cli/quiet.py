@@ -1,0 +1,15 @@
+"""Keeping other libraries' progress bars and deprecation notes off a person's terminal."""
+
+from __future__ import annotations
+
+import warnings
+
+
+def quiet_libraries() -> None:
+    """Silence what a user of modsmith can do nothing about; errors still show."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|torch)(\.|$)")
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(transformers|trl|peft|torch|accelerate)(\.|$)")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -1,0 +1,47 @@
+"""`modsmith train sft|grpo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+Config = Annotated[Optional[Path], typer.Option("--config", help="YAML file; configs/ has the ones of the shipped model.")]
+Changes = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable.")]
+Out = Annotated[Path, typer.Option("--out", help="Run folder.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its last checkpoint.")]
+
+
+@app.command("sft")
+def sft(out: Out, config: Config = None, set_: Changes = None, resume: Resume = False) -> None:
+    """Supervised fine-tuning on the corpus."""
+    from modsmith.training.settings import SftSettings, load_settings
+
+    _train("sft", load_settings(SftSettings, _config(config, out, resume), set_), out, resume)
+
+
+@app.command("grpo")
+def grpo(out: Out, config: Config = None, set_: Changes = None, resume: Resume = False) -> None:
+    """GRPO with reasoning, from an SFT run (`base:`)."""
+    from modsmith.training.settings import GrpoSettings, load_settings
+
+    _train("grpo", load_settings(GrpoSettings, _config(config, out, resume), set_), out, resume)
+
+
+def _config(config: Path | None, out: Path, resume: bool) -> Path | None:
+    """`--resume` alone takes the settings that the run was started with."""
+    own = out / "config.yaml"
+    return own if config is None and resume and own.exists() else config
+
+
+def _train(station: str, settings: Any, out: Path, resume: bool) -> None:
+    from modsmith.cli.quiet import quiet_libraries
+
+    quiet_libraries()
+    from modsmith.forge import train_station
+
+    best = train_station(station, settings, out, resume)
+    typer.echo(f"best model: {best}", err=True)

@@ -1,0 +1,155 @@
+"""Reading a corpus: the hand-written one in the package, a folder of such YAML files, JSONL or Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modsmith.corpus.example import KINDS, SPLITS, Example
+from modsmith.corpus.split import assign_splits
+from modsmith.errors import UserError
+from modsmith.files import read_text
+from modsmith.listing import Listing
+from modsmith.policy import Policy
+from modsmith.ratings import Ratings
+
+BUILT_IN = "written"
+"""The hand-written corpus that ships with modsmith."""
+
+_GROUP_KEYS = {"group", "kind", "voice", "language", "listings"}
+_LISTING_KEYS = {"title", "description", "price", "tags", "files", "ratings", "rationale", "evidence"}
+
+
+def load_corpus(source: str | Path, policy: Policy) -> list[Example]:
+    """Load a corpus and give every example a split.
+
+    `source` is "written" (the built-in one), a folder of hand-written YAML files or of `train`/`validation`/`test`
+    Parquet files, a YAML file, a JSONL file or a Parquet file. Splits that the file already names are kept; the other groups are split by group.
+    Raises `UserError` on the first bad example, naming file and place.
+    """
+    examples = _read(source, policy)
+    if not examples:
+        raise UserError(f"corpus {source} holds no examples")
+    seen: set[str] = set()
+    for example in examples:
+        if problem := example.problem():
+            raise UserError(f"corpus {source}, example {example.id}: {problem}")
+        if example.id in seen:
+            raise UserError(f"corpus {source}: the id {example.id} is used twice")
+        seen.add(example.id)
+    try:
+        return assign_splits(examples)
+    except ValueError as error:
+        raise UserError(f"corpus {source}: {error}") from error
+
+
+def _read(source: str | Path, policy: Policy) -> list[Example]:
+    if str(source) == BUILT_IN:
+        folder = resources.files("modsmith.corpus").joinpath("written")
+        with resources.as_file(folder) as path:
+            return list(_read_folder(path, policy, BUILT_IN))
+    path = Path(source)
+    if path.is_dir():
+        tables = [table for split in SPLITS if (table := path / f"{split}.parquet").is_file()]
+        if tables:
+            return [example for table in tables for example in _read_parquet(table, policy)]
+        return list(_read_folder(path, policy, path.name))
+    if not path.is_file():
+        raise UserError(f"there is no corpus at {source}; give \"{BUILT_IN}\", a folder, or a .jsonl or .parquet file")
+    if path.suffix in (".yaml", ".yml"):
+        return list(_read_yaml(path, policy, path.name, category=""))
+    if path.suffix == ".parquet":
+        return _read_parquet(path, policy)
+    return list(_read_jsonl(path, policy))
+
+
+def _read_folder(folder: Path, policy: Policy, source: str) -> Iterator[Example]:
+    """`folder/CATEGORY/HAND-anything.yaml`; the folder `ordinary` holds listings of no category."""
+    files = sorted(folder.rglob("*.yaml"))
+    if not files:
+        raise UserError(f"corpus folder {folder} holds neither Parquet splits nor YAML files")
+    for file in files:
+        category = file.parent.name if file.parent.name in policy.category_ids else ""
+        yield from _read_yaml(file, policy, source, category)
+
+
+def _read_yaml(file: Path, policy: Policy, source: str, category: str) -> Iterator[Example]:
+    try:
+        groups = yaml.load(read_text(file, "corpus file"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-02-31
+        raise UserError(f"corpus file {file}: not valid YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(groups, list):
+        raise UserError(f"corpus file {file}: expected a list of groups")
+    hand = file.stem.split("-")[0]
+    for number, group in enumerate(groups, start=1):
+        place = f"corpus file {file}, group {group.get('group', number) if isinstance(group, dict) else number}"
+        yield from _read_group(group, place, policy, source, category, f"hand-{hand}")
+
+
+def _read_group(
+    group: Any, place: str, policy: Policy, source: str, category: str, generator: str
+) -> Iterator[Example]:
+    if not isinstance(group, dict) or set(group) != _GROUP_KEYS:
+        raise UserError(f"{place}: a group has exactly the keys {', '.join(sorted(_GROUP_KEYS))}")
+    name = group["group"]
+    if isinstance(name, bool) or not isinstance(name, (str, int)) or name == "":
+        raise UserError(f"{place}: the group name must be text")
+    if group["kind"] not in KINDS:
+        raise UserError(f"{place}: kind must be one of {', '.join(KINDS)}")
+    listings = group["listings"]
+    wanted = 2 if group["kind"] == "twin" else 1
+    if not isinstance(listings, list) or len(listings) != wanted:
+        raise UserError(f"{place}: a group of kind {group['kind']} has {wanted} listing(s)")
+    for index, record in enumerate(listings):
+        if not isinstance(record, dict):
+            raise UserError(f"{place}: a listing is a mapping with the keys {', '.join(sorted(_LISTING_KEYS))}")
+        if unknown := [key for key in record if key not in _LISTING_KEYS]:
+            raise UserError(f"{place}: a listing's keys are {', '.join(sorted(_LISTING_KEYS))}, not {unknown[0]!r}")
+        suffix = "ab"[index] if wanted == 2 else ""
+        try:
+            yield Example(
+                listing=Listing.from_record(
+                    {key: record.get(key) for key in ("title", "description", "price", "tags", "files")}
+                    | {"id": f"{name}{suffix}", "language": group["language"]}
+                ),
+                ratings=Ratings.full(policy.category_ids, record.get("ratings")),
+                rationale=" ".join(str(record.get("rationale") or "").split()),
+                evidence=str(record.get("evidence") or "").strip(),
+                group=str(name),
+                kind=group["kind"],
+                category=category,
+                source=source,
+                generator=generator,
+                voice=str(group["voice"]),
+            )
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from error
+
+
+def _read_jsonl(path: Path, policy: Policy) -> Iterator[Example]:
+    for line, raw in enumerate(read_text(path, "corpus").split("\n"), start=1):
+        if not raw.strip():
+            continue
+        try:
+            yield Example.from_record(json.loads(raw), policy.category_ids, path.name, line)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"corpus {path}, line {line}: {error}") from error
+
+
+def _read_parquet(path: Path, policy: Policy) -> list[Example]:
+    import pyarrow.lib
+    import pyarrow.parquet as parquet
+
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except (OSError, pyarrow.lib.ArrowException) as error:
+        raise UserError(f"cannot read corpus {path}: {error}") from error
+    try:
+        return [Example.from_record(row, policy.category_ids, path.name, line) for line, row in enumerate(rows, start=1)]
+    except ValueError as error:
+        raise UserError(f"corpus {path}: {error}") from error

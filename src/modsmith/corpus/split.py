@@ -1,0 +1,43 @@
+"""Splits by group: nothing of one moment of writing stands on two sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modsmith.corpus.example import Example, Split
+
+SHARES: dict[Split, float] = {"train": 0.75, "validation": 0.1, "test": 0.15}
+
+
+def assign_splits(examples: Sequence[Example], seed: int = 0) -> list[Example]:
+    """Give every example a split, in the given order of examples.
+
+    Groups are drawn within each (category, kind), so every split holds its share of both. The draw depends on the
+    group's name and `seed` alone: adding listings never moves more than the groups at a boundary. Examples that already
+    have a split keep it, and with it their whole group; a group that names two splits raises `ValueError`.
+    """
+    fixed: dict[str, Split] = {}
+    strata: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for example in examples:
+        if example.split is not None and fixed.setdefault(example.group, example.split) != example.split:
+            raise ValueError(f"group {example.group} stands in two splits")
+    for example in examples:
+        if example.group not in fixed:
+            strata[example.category, example.kind].setdefault(example.group)
+    split_of: dict[str, Split] = dict(fixed)
+    for groups in strata.values():
+        ordered = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
+        for index, group in enumerate(ordered):
+            split_of.setdefault(group, _split_at((index + 0.5) / len(ordered)))
+    return [replace(example, split=split_of[example.group]) for example in examples]
+
+
+def _split_at(position: float) -> Split:
+    """The split that owns `position` (0..1) when the shares are laid end to end; test first, so that the smallest
+    strata are still measured."""
+    if position < SHARES["test"]:
+        return "test"
+    return "validation" if position < SHARES["test"] + SHARES["validation"] else "train"

@@ -1,0 +1,191 @@
+"""The summary: one JSON-ready dict with everything the evaluation found. `report.write_report` tells it to people.
+
+    {"provenance": {...},
+     "data": {"examples", "groups", "violating", "kinds": {kind: n}, "by_category": {category: gold listings rated >= 3}},
+     "systems": {name: {
+        "metrics": {metric: {"value", "low", "high"} | None},
+        "per_category": {category: {metric: {"value", "low", "high"} | None, ..., "support": n}},
+        "confusion": {"tp", "fp", "fn", "tn"},
+        "rating_confusion": 5 x 5 (gold x predicted) | None,
+        "score_histogram": {"edges", "allowed", "violating"} | None,
+        "mistakes": [{"id", "title", "group", "kind", "gold", "predicted", "decision", "score", "evidence", "reasoning", "parse_ok"}]}},
+     "paired": [{"a", "b", "metric", "difference", "low", "high", "p"}]}
+
+What is undefined or not reported is `None`. Numbers are rounded to six decimals.
+"""  # noqa: E501 - the schema
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modsmith.corpus import Example
+from modsmith.evaluation.intervals import Interval, category_intervals, difference, draw_weights, intervals
+from modsmith.evaluation.metrics import confusion, rating_confusion, replicate
+from modsmith.evaluation.outcomes import Array, Outcomes, compare, decision_score
+from modsmith.evaluation.probes import PROBES
+from modsmith.policy import Policy
+from modsmith.ratings import Verdict
+
+MISTAKES = 60
+"""Most mistakes kept per system."""
+BINS = 20
+PAIRED_METRICS = ("f1", "recall", "fpr", "twin_accuracy", "near_miss_fpr")
+"""What chosen pairs of systems are compared in. p-values are not corrected for their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    verdicts: Sequence[Verdict]
+    outcomes: Outcomes
+    replicates: Mapping[str, Array]
+
+
+def summarise(
+    systems: Mapping[str, list[Verdict]],
+    examples: Sequence[Example],
+    policy: Policy,
+    provenance: dict[str, Any],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measure every system on the same examples and the same resamples. `provenance` is kept as given.
+
+    Raises `ValueError` when there is no system, and as `outcomes.compare`, naming the system.
+    """
+    if not systems:
+        raise ValueError("there are no systems to summarise")
+    groups = len({example.group for example in examples})
+    weights_RG = draw_weights(groups, resamples, seed) if groups else np.ones((1, 0))
+    measured: dict[str, _System] = {}
+    for name, verdicts in systems.items():
+        try:
+            outcomes = compare(examples, verdicts, policy)
+        except ValueError as error:
+            raise ValueError(f"system {name!r}: {error}") from error
+        measured[name] = _System(verdicts, outcomes, replicate(outcomes, weights_RG))
+    first = next(iter(measured.values())).outcomes
+    return {
+        "provenance": provenance,
+        "data": {
+            "examples": len(examples),
+            "groups": groups,
+            "violating": int(first.violates_NC.any(1).sum()),
+            "kinds": dict(Counter(example.kind for example in examples)),
+            "by_category": dict(zip(first.categories, first.violates_NC.sum(0).tolist(), strict=True)),
+        },
+        "systems": {name: _describe(system, examples, weights_RG) for name, system in measured.items()},
+        "paired": _paired(measured),
+    }
+
+
+def _describe(system: _System, examples: Sequence[Example], weights_RG: Array) -> dict[str, Any]:
+    outcomes = system.outcomes
+    support = outcomes.violates_NC.sum(0).tolist()
+    return {
+        "metrics": {name: _json(found) for name, found in intervals(outcomes, system.replicates).items()},
+        "per_category": {
+            category: {name: _json(interval) for name, interval in found.items()} | {"support": count}
+            for (category, found), count in zip(category_intervals(outcomes, weights_RG).items(), support, strict=True)
+        },
+        "confusion": confusion(outcomes),
+        "rating_confusion": rating_confusion(outcomes),
+        "score_histogram": _histogram(outcomes),
+        "mistakes": _mistakes(system, examples),
+    }
+
+
+def _json(interval: Interval) -> dict[str, float | None] | None:
+    if interval.value is None:
+        return None
+    return {"value": _round(interval.value), "low": _round(interval.low), "high": _round(interval.high)}
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _histogram(outcomes: Outcomes) -> dict[str, list[Any]] | None:
+    """Decision scores by binary label, unparsed answers left out; `None` for systems without scores."""
+    if outcomes.score_N is None:
+        return None
+    edges = np.linspace(0, 1, BINS + 1)
+    counts = [
+        np.histogram(outcomes.score_N[outcomes.answered_N & side], edges)[0].tolist()
+        for side in (~outcomes.gold_N, outcomes.gold_N)
+    ]
+    return {"edges": edges.round(6).tolist(), "allowed": counts[0], "violating": counts[1]}
+
+
+def _mistakes(system: _System, examples: Sequence[Example]) -> list[dict[str, Any]]:
+    """Wrong decisions, worst first: by policy cost times how far the score was off (1 without scores), then by gold
+    rating. After them, right decisions to disallow whose category is wrong."""
+    outcomes = system.outcomes
+    off_N = np.ones(len(examples)) if outcomes.score_N is None else abs(outcomes.score_N - outcomes.gold_N)
+    wrong_category_N = outcomes.gold_N & ~_names_a_gold_category(outcomes)
+    worst = sorted(
+        np.flatnonzero(~outcomes.right_N | wrong_category_N).tolist(),
+        key=lambda n: (-outcomes.cost_N[n] * off_N[n], -int(outcomes.gold_NC[n].max()), examples[n].id),
+    )
+    return [_mistake(examples[n], system.verdicts[n], bool(outcomes.answered_N[n])) for n in worst[:MISTAKES]]
+
+
+def _names_a_gold_category(outcomes: Outcomes) -> Array:
+    """(N,) Is a violating category flagged? Where no category is flagged, none is wrong."""
+    if outcomes.flagged_NC is None:
+        return np.ones(len(outcomes.gold_N), dtype=bool)
+    named = (outcomes.flagged_NC & outcomes.violates_NC).any(1)
+    return np.asarray(named | ~outcomes.flagged_NC.any(1))
+
+
+def _mistake(example: Example, verdict: Verdict, answered: bool) -> dict[str, Any]:
+    return {
+        "id": example.id,
+        "title": example.listing.title,
+        "group": example.group,
+        "kind": example.kind,
+        "gold": {name: level for name, level in example.ratings.items() if level},
+        "predicted": (
+            {name: level for name, level in verdict.ratings.items() if level}
+            if answered and verdict.ratings is not None
+            else None
+        ),
+        "decision": verdict.decision,
+        "score": _round(decision_score(verdict)) if answered else None,
+        "evidence": list(verdict.evidence),
+        "reasoning": verdict.reasoning,
+        "parse_ok": answered,
+    }
+
+
+def _paired(measured: Mapping[str, _System]) -> list[dict[str, Any]]:
+    """The best model (highest F1) against every other model, then every model against bag of words (against the best
+    probe, where bag of words was not run)."""
+    f1 = {name: float(np.nan_to_num(system.replicates["f1"][0], nan=-1.0)) for name, system in measured.items()}
+    ranked = sorted(measured, key=lambda name: -f1[name])
+    models = [name for name in ranked if name not in PROBES]
+    probes = [name for name in ranked if name in PROBES]
+    base = "bag of words" if "bag of words" in measured else probes[0] if probes else None
+    pairs = [(models[0], other) for other in models[1:]] if models else []
+    pairs += [(name, base) for name in models if base is not None]
+    rows = []
+    for a, b in pairs:
+        for metric in PAIRED_METRICS:
+            ours, theirs = measured[a], measured[b]
+            gap = difference(metric, ours.outcomes, theirs.outcomes, ours.replicates, theirs.replicates)
+            rows.append(
+                {
+                    "a": a,
+                    "b": b,
+                    "metric": metric,
+                    "difference": _round(gap.value),
+                    "low": _round(gap.low),
+                    "high": _round(gap.high),
+                    "p": _round(gap.p),
+                }
+            )
+    return rows

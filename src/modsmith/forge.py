@@ -1,0 +1,225 @@
+"""The main job, end to end: from a policy to a proven moderator.
+
+The stations know nothing of those to their right. This module stands to the right of all of them and puts them
+together: training gets its held-out score from the judge, evaluation gets its systems from the runs.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from modsmith import __version__
+from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
+from modsmith.errors import UserError
+from modsmith.evaluation import print_comparison, run_probes, score_held_out, summarise, write_report
+from modsmith.files import atomic_write, read_text, write_json
+from modsmith.judge import Calibration, Judge, fit_calibration
+from modsmith.policy import Policy, load_policy
+from modsmith.prompt import MODES, Mode
+from modsmith.ratings import Verdict
+from modsmith.terminal import file_progress
+from modsmith.training.base import EMBEDDED, SHIPPED, load_model, model_folder
+from modsmith.training.plan import take_groups
+from modsmith.training.run import read_metrics
+from modsmith.training.settings import GrpoSettings, RunSettings, SftSettings
+
+ProgressBar = Callable[[int, int], None]
+STEPS: dict[str, type[RunSettings]] = {"sft": SftSettings, "grpo": GrpoSettings}
+
+
+# --- training with a held-out score ----------------------------------------------------------------------------------
+
+
+def train_station(station: str, settings: RunSettings, out: Path, resume: bool = False) -> Path:
+    """Train (`station` "sft" or "grpo") with the best checkpoint chosen on the validation split, then calibrate it."""
+    policy = load_policy(settings.policy)
+    held_out = _held_out_scorer(settings, policy)
+    if station == "sft":
+        from modsmith.training.sft import train_sft
+
+        assert isinstance(settings, SftSettings)
+        best = train_sft(settings, out, resume, held_out, policy)
+    else:
+        from modsmith.training.grpo import train_grpo
+
+        assert isinstance(settings, GrpoSettings)
+        best = train_grpo(settings, out, resume, held_out, policy)
+    calibrate_model(best, settings.corpus, policy)
+    return best
+
+
+def _held_out_scorer(settings: RunSettings, policy: Policy) -> Callable[[Any], dict[str, float]]:
+    """Judge a fixed part of the validation split in direct mode, calibrated on the spot, and score it by the policy's
+    costs. Validation only: the test split is never looked at during training."""
+    examples = take_groups(of_split(load_corpus(settings.corpus, policy), "validation"), settings.eval_limit)
+    tokenizer = load_model(settings.base, "fp32").tokenizer
+
+    def held_out(model: Any) -> dict[str, float]:
+        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        judge = Judge(causal, tokenizer, policy)
+        judge.calibration = _fit(judge, examples, "")
+        return score_held_out(examples, judge.rate([example.listing for example in examples]), policy)
+
+    return held_out
+
+
+def calibrate_model(model: Path, corpus: str, policy: Policy) -> Calibration:
+    """Fit the model's calibration on the corpus's validation split and store it in the model's folder."""
+    folder = model_folder(str(model))
+    if folder is None:
+        raise UserError(f"{model} is no folder; calibration is stored beside a model, so give a run or model folder")
+    examples = load_corpus(corpus, policy)
+    judge = Judge.load(str(folder), policy)
+    calibration = _fit(judge, of_split(examples, "validation"), f"{corpus_hash(examples)}/validation/direct")
+    calibration.save(folder)
+    return calibration
+
+
+def _fit(judge: Judge, examples: Sequence[Example], fitted_on: str) -> Calibration:
+    import numpy as np
+
+    log_digits = judge.digit_log_probs([example.listing for example in examples])
+    gold = np.array([list(example.ratings.values()) for example in examples])
+    return fit_calibration(log_digits, gold, fitted_on)
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------------
+
+
+def evaluate_models(
+    corpus: str,
+    models: Sequence[str],
+    policy: Policy,
+    out: Path,
+    split: str | None = None,
+    baselines: bool = True,
+    train_corpus: str = "written",
+    resamples: int = 1000,
+    seed: int = 0,
+    progress: ProgressBar | None = None,
+    training: dict[str, list[dict[str, Any]]] | None = None,
+) -> Path:
+    """Judge one corpus with several models, beside baselines trained on `train_corpus`; write and print the report.
+
+    A model is `NAME=MODEL:MODE`, NAME and MODE optional. Without `split`, a corpus is judged on its test split and a
+    single file whole. Returns the path of the HTML page.
+    """
+    examples = load_corpus(corpus, policy)
+    split = split or ("all" if Path(corpus).is_file() else "test")
+    test = of_split(examples, split)
+    named = [_parse_model(text) for text in models]
+    systems: dict[str, list[Verdict]] = {}
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, len(test) * len(named))
+
+    tick(0)
+    for name, model, mode in named:
+        judge = Judge.load(model, policy, mode)
+        systems[name] = judge.rate([example.listing for example in test], tick)
+    if baselines:
+        learn_from = of_split(load_corpus(train_corpus, policy), "train")
+        held = {example.group for example in test}
+        systems |= run_probes([example for example in learn_from if example.group not in held], test, policy, seed)
+    provenance = {
+        "command": " ".join(["modsmith", *sys.argv[1:]]),
+        "date": time.strftime("%Y-%m-%d"),
+        "corpus": corpus,
+        "split": split,
+        "corpus hash": corpus_hash(examples),
+        "policy": policy.version_label,
+        "models": ", ".join(f"{name} = {model}:{mode}" for name, model, mode in named),
+        "seed": seed,
+        "resamples": resamples,
+        "versions": f"modsmith {__version__}, torch {version('torch')}, transformers {version('transformers')}, "
+        f"Python {platform.python_version()}",
+    }
+    summary = summarise(systems, test, policy, provenance, resamples, seed)
+    files = write_report(summary, out, training)
+    print_comparison(summary, Console())
+    return files["html"]
+
+
+def _parse_model(text: str) -> tuple[str, str, Mode]:
+    """`NAME=MODEL:MODE` -> (name, model, mode)."""
+    name, equals, rest = text.partition("=")
+    model = rest if equals else text
+    mode: Mode = "direct"
+    for known in MODES:
+        if model.endswith(f":{known}"):
+            model, mode = model.removesuffix(f":{known}"), known
+    if not model:
+        raise UserError(f"--model {text!r}: write MODEL, MODEL:think or NAME=MODEL")
+    shown = name if equals else model if mode == "direct" else f"{model} ({mode})"
+    return shown, model, mode
+
+
+# --- the demo ---------------------------------------------------------------------------------------------------------
+
+
+def run_demo(out: Path, config: Path) -> None:
+    """Corpus, SFT, GRPO, evaluation and report on two cores, with small settings. Each stage that is complete is kept:
+    an interrupted demo goes on where it stopped."""
+    console = Console(stderr=True)
+    try:
+        demo = yaml.safe_load(read_text(config, "demo config"))
+        settings = {name: kind.model_validate(demo[name]) for name, kind in STEPS.items()}
+        test_limit = int(demo["test_limit"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"demo config {config}: {' '.join(str(error).split())}") from error
+    policy = load_policy(settings["sft"].policy)
+    began = time.monotonic()
+
+    def stage(number: int, text: str) -> None:
+        console.rule(f"{number}/5  {text}  [dim]({(time.monotonic() - began) / 60:.1f} min so far)[/dim]", align="left")
+
+    stage(1, "corpus")
+    from modsmith.corpus import export_corpus
+
+    examples = load_corpus(settings["sft"].corpus, policy)
+    export_corpus(examples, out / "corpus", policy.version_label)
+    console.print(f"{len(examples)} listings, {sum(e.violates for e in examples)} of them violating -> {out / 'corpus'}")
+
+    stage(2, "SFT")
+    sft = _train_or_keep("sft", settings["sft"], out / "sft", console)
+    stage(3, "GRPO with reasoning")
+    base = settings["grpo"].model_copy(update={"base": str(sft)})
+    grpo = _train_or_keep("grpo", base, out / "grpo", console)
+
+    stage(4, "evaluation on the test split")
+    test = take_groups(of_split(examples, "test"), test_limit)
+    with atomic_write(out / "test.jsonl") as file:
+        file.writelines(json.dumps(example.to_record(), ensure_ascii=False) + "\n" for example in test)
+    models = [f"base={EMBEDDED}", f"SFT={sft}", f"SFT + GRPO={grpo}", f"shipped={SHIPPED}"]
+    with file_progress("judging") as progress:
+        page = evaluate_models(
+            str(out / "test.jsonl"), models, policy, out, train_corpus=settings["sft"].corpus, progress=progress,
+            training={"sft": read_metrics(out / "sft"), "grpo": read_metrics(out / "grpo")},
+        )  # fmt: skip
+    stage(5, "done")
+    console.print(f"report: {page}\nfigures: {out / 'summary.json'}")
+
+
+def _train_or_keep(station: str, settings: RunSettings, out: Path, console: Console) -> Path:
+    """Train, resume what was interrupted, or take what is already there."""
+    done = out / "done.json"
+    if done.exists():
+        console.print(f"kept from an earlier run: {out} (remove it to train again)")
+        return Path(json.loads(done.read_text("utf-8"))["best"])
+    best = train_station(station, settings, out, resume=(out / "config.yaml").exists())
+    write_json(done, {"best": str(best)})
+    return best

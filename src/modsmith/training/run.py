@@ -1,0 +1,264 @@
+"""A run folder: what was asked for, what happened, and what came out, safe against Ctrl-C, kill -9 and a full disk.
+
+    RUN/config.yaml          the settings, complete
+    RUN/run.json             versions, corpus hash, policy, command
+    RUN/metrics.jsonl        one object a logged step, slash-named
+    RUN/completions/*.parquet  sampled completions with every reward part (GRPO)
+    RUN/checkpoints/         what --resume continues from
+    RUN/best/                the model with the best held-out score so far
+    RUN/final/               the model after the last step
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+from modsmith.errors import UserError
+from modsmith.files import atomic_write, write_json
+from modsmith.training.settings import RunSettings
+
+HeldOut = Callable[[Any], dict[str, float]]
+"""Scores a model on held-out examples; "score" is what the best checkpoint is chosen by (higher is better)."""
+
+COMPLETE = "complete"
+"""Marker file: a checkpoint without it was interrupted while it was written."""
+
+
+class Run:
+    """The run folder and what is written into it."""
+
+    def __init__(self, folder: Path, settings: RunSettings, resume: bool, about: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.settings = settings
+        self.metrics_path = self.folder / "metrics.jsonl"
+        self.checkpoints = self.folder / "checkpoints"
+        config = yaml.safe_dump(settings.model_dump(), sort_keys=False)
+        earlier = self.folder / "config.yaml"
+        if earlier.exists() and not resume:
+            raise UserError(f"{folder} already holds a run; continue it with --resume, or choose another --out")
+        if resume and not earlier.exists():
+            raise UserError(f"{folder} holds no run to resume; start it without --resume")
+        if resume and earlier.read_text("utf-8") != config:
+            raise UserError(f"{folder} was started with other settings; resume with its own {earlier}")
+        if not resume:
+            write_json(self.folder / "run.json", {**about, "command": " ".join(sys.argv), "started": _now()})
+            with atomic_write(earlier) as file:
+                file.write(config)
+        self.resume_from = self._last_checkpoint() if resume else None
+        self._forget_after(self.resume_from)
+
+    def _last_checkpoint(self) -> Path | None:
+        complete = [path for path in self.checkpoints.glob("checkpoint-*") if (path / COMPLETE).exists()]
+        return max(complete, key=lambda path: int(path.name.split("-")[1]), default=None)
+
+    def _forget_after(self, checkpoint: Path | None) -> None:
+        """Drop metrics rows and half-written checkpoints newer than the checkpoint that the run goes on from."""
+        step = int(checkpoint.name.split("-")[1]) if checkpoint else 0
+        if self.metrics_path.exists():
+            rows = [row for row in read_metrics(self.folder) if row["step"] <= step]
+            with atomic_write(self.metrics_path) as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+        for path in self.checkpoints.glob("checkpoint-*"):
+            if not (path / COMPLETE).exists():
+                shutil.rmtree(path, ignore_errors=True)
+
+    def log(self, step: int, values: Mapping[str, Any]) -> None:
+        """Append one row to metrics.jsonl; it is on disk when this returns."""
+        row = {"step": step, "time": _now(), **values}
+        with self.metrics_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def best_score(self) -> float | None:
+        about = self.folder / "best" / "modsmith.json"
+        return json.loads(about.read_text("utf-8"))["score"] if about.exists() else None
+
+    def save_model(self, name: str, model: Any, tokenizer: Any, about: Mapping[str, Any]) -> Path:
+        """Save the model as RUN/name; the folder appears whole or not at all."""
+        target = self.folder / name
+        with disk_errors(target):
+            building = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{name}-"))
+            try:
+                write_model(model, tokenizer, building, self.settings.base)
+                write_json(building / "modsmith.json", about)
+                old = self.folder / f".{name}-old"
+                shutil.rmtree(old, ignore_errors=True)
+                if target.exists():
+                    os.replace(target, old)
+                os.replace(building, target)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
+        return target
+
+
+def write_model(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
+    """Save an adapter (bf16, naming its base by the name the user gave) or a whole model with its tokenizer."""
+    import torch
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        config = model.peft_config["default"]
+        if os.path.isdir(config.base_model_name_or_path or "") or not config.base_model_name_or_path:
+            config.base_model_name_or_path = base
+        state = {
+            name: weight.to(torch.bfloat16) for name, weight in model.state_dict().items() if ".lora_" in name
+        }
+        model.save_pretrained(folder, state_dict=state)
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
+    else:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of RUN/metrics.jsonl; a last line that was cut off by a kill is left out."""
+    path = Path(folder) / "metrics.jsonl"
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+    return rows
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a failed write into one sentence. Earlier checkpoints and models stay as they were."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(_disk_sentence(path, error.strerror or str(error))) from error
+    except Exception as error:  # safetensors and torch wrap the operating system's error in types of their own
+        text = str(error)
+        if os.strerror(errno.ENOSPC) in text or "os error 28" in text or "file write failed" in text:
+            raise UserError(_disk_sentence(path, os.strerror(errno.ENOSPC))) from error
+        raise
+
+
+def _disk_sentence(path: Path, reason: str) -> str:
+    return f"cannot write {path}: {reason}; earlier checkpoints are intact: make room, then continue with --resume"
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+class RunCallback(TrainerCallback):
+    """Metrics, progress, held-out scores, the best model, and an orderly end on Ctrl-C, for any TRL trainer."""
+
+    def __init__(self, run: Run, tokenizer: Any, held_out: HeldOut | None, title: str) -> None:
+        self.run, self.tokenizer, self.held_out = run, tokenizer, held_out
+        self.console = Console(stderr=True)
+        self.progress = Progress(
+            TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeElapsedColumn(),
+            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=self.console,
+        )  # fmt: skip
+        self.task = self.progress.add_task("train", total=None, note="")
+        self.interrupted = False
+        self._plain = not self.console.is_terminal
+        self._began = time.monotonic()
+        self._first_step = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._began, self._first_step = time.monotonic(), state.global_step
+        self.progress.update(self.task, total=state.max_steps, completed=state.global_step)
+        if not self._plain:
+            self.progress.start()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        values = {_slash(key): value for key, value in (logs or {}).items() if isinstance(value, (int, float))}
+        self.run.log(state.global_step, values)
+        shown = {key: values[key] for key in ("train/loss", "reward/total", "parse_rate") if key in values}
+        note = "  ".join(f"{key} {value:.3f}" for key, value in shown.items())
+        self.progress.update(self.task, note=note)
+        if self._plain and state.max_steps and shown:
+            done = state.global_step - self._first_step
+            left = (time.monotonic() - self._began) / max(done, 1) * (state.max_steps - state.global_step)
+            self.console.print(f"step {state.global_step}/{state.max_steps}  {note}  about {left / 60:.0f} min left")
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress.update(self.task, completed=state.global_step)
+        if self.interrupted:
+            control.should_save = control.should_training_stop = True
+        elif self.held_out and (
+            state.global_step % self.run.settings.eval_every == 0 or state.global_step == state.max_steps
+        ):
+            self.score(kwargs["model"], state.global_step)
+
+    def score(self, model: Any, step: int) -> None:
+        """Measure the held-out score, log it, and keep the model when it is the best so far."""
+        assert self.held_out is not None
+        training = model.training
+        model.eval()
+        values = self.held_out(model)
+        model.train(training)
+        self.run.log(step, {f"held_out/{name}": value for name, value in values.items()})
+        self.console.print(
+            f"step {step}: held-out " + "  ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
+        )
+        best = self.run.best_score()
+        if best is None or values["score"] >= best:
+            self.run.save_model("best", model, self.tokenizer, {"step": step, **values})
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        folder = self.run.checkpoints / f"checkpoint-{state.global_step}"
+        with disk_errors(folder):
+            (folder / COMPLETE).touch()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress.stop()
+
+
+def _slash(key: str) -> str:
+    """TRL's metric names, grouped the way ours are."""
+    plain = {"loss": "train/loss", "grad_norm": "optim/grad_norm", "learning_rate": "optim/lr", "reward": "reward/total"}
+    if key.startswith("rewards/"):
+        return "reward/" + key.removeprefix("rewards/").removesuffix("/mean")
+    return plain.get(key, key)
+
+
+@contextmanager
+def orderly_interrupt(callback: RunCallback) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) finishes the step, saves a checkpoint and stops; the second one stops at once."""
+
+    def handle(number: int, frame: Any) -> None:
+        if callback.interrupted:
+            raise KeyboardInterrupt
+        callback.interrupted = True
+        callback.console.print("stopping after this step, with a checkpoint (press Ctrl-C again to stop at once)")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def finish(run: Run, callback: RunCallback, trainer: Any, tokenizer: Any) -> Path:
+    """After training: say how to go on when interrupted, else save the final model. Returns the folder to use."""
+    if callback.interrupted:
+        raise UserError(f"stopped at step {trainer.state.global_step}; continue with --resume --out {run.folder}")
+    step = trainer.state.global_step
+    final = run.save_model("final", trainer.accelerator.unwrap_model(trainer.model), tokenizer, {"step": step})
+    return run.folder / "best" if (run.folder / "best").is_dir() else final

@@ -1,0 +1,143 @@
+"""Every knob of a training run, typed, on one screen each. `configs/sft.yaml` and `configs/grpo.yaml` are these classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from modsmith.errors import UserError
+from modsmith.files import read_text
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class RunSettings(BaseModel):
+    """What SFT and GRPO have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: str = "smollm2-135m"
+    """Model to start from: "smollm2-135m" (embedded), a Hugging Face id, a folder, or a modsmith run or adapter."""
+    policy: str = "marketplace"
+    """Built-in policy name or a policy file."""
+    corpus: str = "written"
+    """Built-in corpus name, folder, or JSONL / Parquet file."""
+    limit: Count | None = None
+    """Use at most this many training examples (whole groups, all categories alike); for trials."""
+    seed: int = 0
+    lora_rank: Annotated[int, Field(ge=0, le=512)] = 16
+    """Rank of the adapters on all linear layers; 0 trains every weight."""
+    lora_alpha: Count = 32
+    """Adapter output is scaled by alpha / rank."""
+    learning_rate: Positive = 1e-3
+    """Peak rate. Adapters want about ten times what full fine-tuning wants (2e-4)."""
+    warmup_share: Share = 0.05
+    """Share of all steps over which the rate rises; it then falls as a half cosine."""
+    max_grad_norm: Positive = 1.0
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Arithmetic; "auto" takes bf16 where the processor or GPU has it."""
+    save_every: Count = 25
+    """Steps between checkpoints (what --resume goes on from)."""
+    keep_checkpoints: Count = 2
+    eval_every: Count = 50
+    """Steps between held-out scores; the best of them becomes `best/`."""
+    eval_limit: Count = 120
+    """Validation examples used for each held-out score (whole groups)."""
+
+
+class SftSettings(RunSettings):
+    """Supervised fine-tuning: the format, the labels, and the reasons for them."""
+
+    epochs: Positive = 3.0
+    batch_size: Count = 16
+    """Listings per optimiser step; the two sides of a twin are always in the same batch."""
+    think_share: Share = 0.15
+    """Share of passes with reasoning; the others teach the direct answer."""
+    weight_zero: Share = 0.05
+    """Loss weight of a rating-0 digit of a category the listing was not written for (the one it was written for weighs
+    1, whatever its rating). 95 % of digits are 0: unweighted, the model stays at all zeros for epochs."""
+    weight_frame: Share = 0.005
+    """Loss weight of the answer's fixed text (category names, tags)."""
+    weight_reasoning: Share = 0.05
+    """Loss weight of a reasoning token."""
+
+
+class GrpoSettings(RunSettings):
+    """Group-relative policy optimisation on listings the SFT model is unsure of."""
+
+    learning_rate: Positive = 5e-5
+    mode: Literal["think", "direct"] = "think"
+    steps: Count = 24
+    prompts_per_step: Count = 2
+    """Distinct listings per optimiser step."""
+    group_size: Annotated[int, Field(ge=2, le=64)] = 6
+    """Completions per listing (G); the advantage compares them with each other."""
+    temperature: Positive = 1.0
+    max_completion_tokens: Count = 160
+    """Cap of a completion; about 65 tokens are the answer, the rest is reasoning."""
+    loss: Literal["dapo", "dr_grpo", "grpo"] = "dapo"
+    scale_rewards: Literal["group", "batch", "none"] = "none"
+    """Divide advantages by a standard deviation? "none" keeps easy and hard groups comparable (Dr. GRPO, 2503.20783)."""
+    beta: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the KL penalty towards the start model; 0 saves a forward pass."""
+    unsure_low: Share = 0.02
+    unsure_high: Share = 0.98
+    """Only items whose probability of a right decision by the start model lies between the two are used."""
+    reward_weights: dict[str, Annotated[float, Field(ge=0)]] = {
+        "decision": 1.0,
+        "severity": 0.5,
+        "grounding": 0.3,
+        "length": 0.1,
+    }
+    """Weight of each reward part in training/rewards.py; a part that is left out has weight 0."""
+
+
+Settings = TypeVar("Settings", bound=RunSettings)
+
+
+def load_settings(kind: type[Settings], path: Path | None, changes: list[str] | None = None) -> Settings:
+    """Read settings from YAML and apply `key=value` changes (values are YAML). Raises `UserError` naming the key."""
+    data: Any = {}
+    if path is not None:
+        try:
+            data = yaml.safe_load(read_text(path, "config")) or {}
+        except yaml.YAMLError as error:
+            raise UserError(f"config {path}: not valid YAML ({' '.join(str(error).split())})") from error
+        if not isinstance(data, dict):
+            raise UserError(f"config {path}: expected keys and values")
+    for change in changes or []:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise UserError(f"--set {change!r}: write key=value, for example --set epochs=2")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
+        target = data
+        *parents, last = key.strip().split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise UserError(f"--set {key}: {parent} holds one value, not keys")
+        target[last] = float(parsed) if isinstance(parsed, str) and _is_number(parsed) else parsed
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        hint = f"; the keys are {', '.join(kind.model_fields)}" if first["type"] == "extra_forbidden" else ""
+        raise UserError(f"config {path or '(defaults)'}, key {key}: {first['msg']}{hint}") from error
+
+
+def _is_number(text: str) -> bool:
+    """YAML 1.1 reads 1e-3 as text; people write learning rates that way."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,154 @@
+"""The summary: complete, JSON-ready, and honest about what is missing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from modsmith.evaluation import METRICS, Prediction, bootstrap, paired_difference, summarise
+from modsmith.evaluation.report import write_report
+from modsmith.evaluation.summary import MISTAKES, PAIRED_METRICS
+
+PROVENANCE = {"model": "m", "seed": 3}
+
+
+@pytest.fixture
+def data(make: SimpleNamespace) -> tuple[list[Any], dict[str, Any]]:
+    """Examples and three systems: a good one, a weaker one without scores, and a decision-only baseline."""
+    examples, good = make.random_set(1, n=80)
+    weak = [make.verdict(e.id, {"spam": 4} if n % 3 else dict(e.ratings)) for n, e in enumerate(examples)]
+    weak[5] = make.unparsed(examples[5].id)
+    length = [Prediction(e.id, "allow", None, None, decision_score=0.4) for e in examples]
+    return examples, {"weak": weak, "good": good, "length only": length}
+
+
+def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
+    examples, systems = data
+    found = summarise(systems, examples, make.policy(), PROVENANCE, resamples=50)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert list(found) == ["provenance", "data", "systems", "paired"]
+    assert found["provenance"] == PROVENANCE
+    assert found["data"]["examples"] == len(examples) == sum(found["data"]["kinds"].values())
+    assert found["data"]["groups"] == len({example.group for example in examples})
+    assert found["data"]["violating"] == sum(example.violates for example in examples)
+    assert found["data"]["by_category"] == {n: sum(e.ratings[n] >= 3 for e in examples) for n in make.names}
+    assert list(found["systems"]) == list(systems)
+    for system in found["systems"].values():
+        assert set(system) == {
+            "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "mistakes",
+        }  # fmt: skip
+        assert list(system["metrics"]) == list(METRICS)
+        assert sum(system["confusion"].values()) == len(examples)
+        assert list(system["per_category"]) == make.names
+
+
+def test_numbers_are_those_of_the_parts(make: SimpleNamespace, data: Any) -> None:
+    examples, systems = data
+    found = summarise(systems, examples, make.policy(), {}, resamples=60, seed=9)
+    for name, interval in bootstrap(examples, systems["good"], make.policy(), 60, seed=9).items():
+        cell = found["systems"]["good"]["metrics"][name]
+        assert cell == pytest.approx({"value": interval.value, "low": interval.low, "high": interval.high}, abs=1e-6)
+    for row in found["paired"]:
+        gap = paired_difference(systems[row["a"]], systems[row["b"]], examples, make.policy(), row["metric"], 60, 9)
+        assert [row[key] for key in ("difference", "low", "high", "p")] == [
+            None if value is None else pytest.approx(value, abs=1e-6) for value in (gap.value, gap.low, gap.high, gap.p)
+        ]
+
+
+def test_missing_stays_missing(make: SimpleNamespace, data: Any) -> None:
+    examples, systems = data
+    found = summarise(systems, examples, make.policy(), {}, resamples=20)["systems"]
+    probe = found["length only"]
+    assert probe["rating_confusion"] is None and probe["metrics"]["severity_kappa"] is None
+    assert probe["metrics"]["precision"] is None and probe["metrics"]["auroc"]["value"] == 0.5
+    assert all(row["f1"] is None and row["support"] > 0 for row in probe["per_category"].values())
+    assert found["weak"]["score_histogram"] is None and found["weak"]["metrics"]["auroc"] is None
+
+
+def test_histogram_counts_answers_by_gold(make: SimpleNamespace) -> None:
+    examples = [make.example("1", {"spam": 3}), *(make.example(str(n)) for n in range(2, 6))]
+    scores = [0.97, 0.0, 0.52, 1.0]
+    verdicts = [make.verdict(str(n), scores={"spam": score}) for n, score in enumerate(scores, start=1)]
+    verdicts.append(make.unparsed("5"))
+    found = summarise({"s": verdicts}, examples, make.policy(), {}, resamples=10)["systems"]["s"]["score_histogram"]
+    assert (found["edges"][0], found["edges"][-1], len(found["edges"])) == (0.0, 1.0, 21)
+    assert found["violating"] == [0] * 19 + [1]
+    assert found["allowed"] == [1, *[0] * 9, 1, *[0] * 8, 1]
+
+
+def test_mistakes_come_worst_first(make: SimpleNamespace) -> None:
+    """By cost (misses 1, 1, 2; false alarms 3, 1, 1) times distance; then wrong categories; right ones are left out."""
+    examples = [
+        make.example("fine", {"iptv": 3}),
+        make.example("near", {"iptv": 3}),
+        make.example("far", {"iptv": 3}),
+        make.example("costly", {"phishing": 4, "iptv": 1}),
+        make.example("alarm", {}),
+        make.example("silent", {"iptv": 3}),
+        make.example("elsewhere", {"iptv": 3}),
+    ]
+    verdicts = [
+        make.verdict("fine", {"iptv": 3}, {"iptv": 0.9}),
+        make.verdict("near", {"iptv": 1}, {"iptv": 0.45}),
+        make.verdict("far", {}, {"iptv": 0.01}),
+        make.verdict("costly", {"iptv": 2}, {"phishing": 0.1}),
+        make.verdict("alarm", {"spam": 3}, {"spam": 0.8}),
+        make.unparsed("silent"),
+        make.verdict("elsewhere", {"spam": 3}, {"spam": 0.7}),
+    ]
+    found = summarise({"s": verdicts}, examples, make.policy(), {}, resamples=10)["systems"]["s"]["mistakes"]
+    assert [one["id"] for one in found] == ["alarm", "costly", "silent", "far", "near", "elsewhere"]
+    assert found[1] == {
+        "id": "costly",
+        "title": "title costly",
+        "group": "costly",
+        "kind": "ordinary",
+        "gold": {"iptv": 1, "phishing": 4},
+        "predicted": {"iptv": 2},
+        "decision": "allow",
+        "score": 0.1,
+        "evidence": [],
+        "reasoning": "",
+        "parse_ok": True,
+    }
+    assert found[2]["predicted"] is None and found[2]["score"] is None and found[2]["parse_ok"] is False
+
+
+def test_mistakes_are_capped(make: SimpleNamespace) -> None:
+    examples = [make.example(str(n), {"spam": 3}) for n in range(MISTAKES + 5)]
+    verdicts = [make.verdict(example.id) for example in examples]
+    found = summarise({"s": verdicts}, examples, make.policy(), {}, resamples=10)
+    assert len(found["systems"]["s"]["mistakes"]) == MISTAKES
+
+
+def test_pairs(make: SimpleNamespace, data: Any) -> None:
+    examples, systems = data
+    both = systems | {"bag of words": systems["length only"]}
+    rows = summarise(both, examples, make.policy(), {}, resamples=20)["paired"]
+    pairs = [("good", "weak"), ("good", "bag of words"), ("weak", "bag of words")]
+    wanted = [(*pair, metric) for pair in pairs for metric in PAIRED_METRICS]
+    assert [(row["a"], row["b"], row["metric"]) for row in rows] == wanted
+    rows = summarise(systems, examples, make.policy(), {}, 20)["paired"]
+    assert {row["b"] for row in rows} == {"weak", "length only"}
+    assert summarise({"good": systems["good"]}, examples, make.policy(), {}, 20)["paired"] == []
+
+
+def test_errors_name_the_system(make: SimpleNamespace, data: Any) -> None:
+    examples, systems = data
+    with pytest.raises(ValueError, match="system 'good': 79 verdicts for 80 examples"):
+        summarise({"good": systems["good"][1:]}, examples, make.policy(), {})
+    with pytest.raises(ValueError, match="no systems"):
+        summarise({}, examples, make.policy(), {})
+    with pytest.raises(ValueError, match="no examples"):
+        summarise({"good": []}, [], make.policy(), {})
+
+
+def test_the_report_takes_it(make: SimpleNamespace, data: Any, tmp_path: Path) -> None:
+    examples, systems = data
+    found = summarise(systems, examples, make.policy(), PROVENANCE, resamples=20)
+    paths = write_report(found, tmp_path)
+    assert json.loads(paths["json"].read_text("utf-8")) == found

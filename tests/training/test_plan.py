@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from modsmith.corpus import load_corpus, of_split
+from modsmith.policy import load_policy
+from modsmith.training.plan import plan_passes, take_groups
+
+TRAIN = of_split(load_corpus("written", load_policy()), "train")
+
+
+def _length(example: object) -> int:
+    return len(example.listing.text)  # type: ignore[attr-defined]
+
+
+def test_twins_share_batch_and_mode_and_every_pass_is_there() -> None:
+    batches = plan_passes(TRAIN, 1.0, 16, 0.3, seed=1, length=_length)
+    assert sorted(item.example.id for batch in batches for item in batch) == sorted(e.id for e in TRAIN)
+    for batch in batches:
+        assert len(batch) <= 16
+        sides = Counter(item.example.group for item in batch if item.example.kind == "twin")
+        assert set(sides.values()) <= {2}
+        modes = {(item.example.group, item.mode) for item in batch}
+        assert len(modes) == len({group for group, _ in modes})
+    think = sum(item.mode == "think" for batch in batches for item in batch) / len(TRAIN)
+    assert think == pytest.approx(0.3, abs=0.06)
+
+
+def test_a_plan_depends_on_its_seed_alone() -> None:
+    first, again, other = (plan_passes(TRAIN, 1.5, 8, 0.5, seed, _length) for seed in (3, 3, 4))
+    assert first == again != other
+    assert sum(map(len, first)) == pytest.approx(1.5 * len(TRAIN), abs=8)
+
+
+def test_batches_hold_listings_of_similar_length() -> None:
+    batches = plan_passes(TRAIN, 1.0, 16, 0.0, seed=1, length=_length)
+    padded = sum(len(batch) * max(_length(item.example) for item in batch) for batch in batches)
+    assert padded < 1.45 * sum(_length(example) for example in TRAIN)
+
+
+@pytest.mark.parametrize("limit", [60, 300])
+def test_a_limited_corpus_keeps_its_mix_and_its_groups(limit: int) -> None:
+    few = take_groups(TRAIN, limit)
+    assert limit - 2 <= len(few) <= limit
+    whole = Counter(example.group for example in TRAIN)
+    assert all(count == whole[group] for group, count in Counter(example.group for example in few).items())
+    share = sum(example.violates for example in TRAIN) / len(TRAIN)
+    assert sum(example.violates for example in few) / len(few) == pytest.approx(share, abs=0.1)
+    assert len({example.category for example in few}) == 10
+    assert take_groups(TRAIN, None) == TRAIN

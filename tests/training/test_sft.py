@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from modsmith.corpus import load_corpus
+from modsmith.errors import UserError
+from modsmith.policy import Policy
+from modsmith.training.base import load_model
+from modsmith.training.encode import PromptEncoder
+from modsmith.training.plan import Pass
+from modsmith.training.run import read_metrics
+from modsmith.training.settings import SftSettings
+from modsmith.training.sft import collate, shared_prefix_hidden, train_sft, weighted_loss, weighted_row
+
+
+@pytest.fixture
+def settings(tiny_model_folder: Path, plant_policy_file: Path, plant_corpus_file: Path) -> SftSettings:
+    return SftSettings(
+        base=str(tiny_model_folder),
+        policy=str(plant_policy_file),
+        corpus=str(plant_corpus_file),
+        epochs=4,
+        batch_size=4,
+        learning_rate=0.01,
+        lora_rank=4,
+        save_every=2,
+        precision="fp32",
+    )
+
+
+def test_shared_prefix_equals_whole_rows(tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path) -> None:
+    """Loss and gradients are those of the plain way: every row with its own copy of the policy."""
+    loaded = load_model(str(tiny_model_folder), "fp32")
+    encoder = PromptEncoder(loaded.tokenizer, plant_policy)
+    examples = load_corpus(plant_corpus_file, plant_policy)[:3]
+    modes = ("direct", "think", "direct")
+    rows = [
+        weighted_row(Pass(example, mode), encoder, SftSettings())  # type: ignore[arg-type]
+        for example, mode in zip(examples, modes, strict=True)
+    ]
+    batch = collate(rows, encoder.prefix_ids, encoder.end_id)
+    model, head = loaded.model, loaded.model.get_output_embeddings()
+
+    def gradients(hidden: torch.Tensor) -> tuple[float, list[torch.Tensor]]:
+        model.zero_grad()
+        loss = weighted_loss(hidden, head, batch["ids_BT"], batch["weights_BT"])
+        loss.backward()
+        return float(loss), [weight.grad.clone() for weight in model.parameters()]
+
+    ours, ours_grads = gradients(shared_prefix_hidden(model, batch["prefix_P"], batch["ids_BT"], batch["mask_BT"]))
+    prefix = batch["prefix_P"].expand(3, -1)
+    whole = model.model(
+        torch.cat([prefix, batch["ids_BT"]], 1), attention_mask=torch.cat([torch.ones_like(prefix), batch["mask_BT"]], 1)
+    ).last_hidden_state[:, prefix.shape[1] :]
+    plain, plain_grads = gradients(whole)
+    assert ours == pytest.approx(plain, rel=1e-5)
+    for mine, theirs in zip(ours_grads, plain_grads, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-4)
+
+
+def test_weights_fall_on_the_completion_only(tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path) -> None:
+    encoder = PromptEncoder(load_model(str(tiny_model_folder), "fp32").tokenizer, plant_policy)
+    violating = next(example for example in load_corpus(plant_corpus_file, plant_policy) if example.violates)
+    row = weighted_row(Pass(violating, "think"), encoder, SftSettings())
+    prompt = len(encoder.rest_ids(violating.listing, "think"))
+    assert set(row.weights_T[:prompt]) == {0.0} and min(row.weights_T[prompt:]) > 0
+    assert row.weights_T.count(1.0) == 1 and row.weights_T.count(0.15) == 2
+    assert row.ids_T[-1] == encoder.end_id
+
+
+def test_training_learns_and_leaves_a_whole_run_folder(settings: SftSettings, tmp_path: Path) -> None:
+    scores = iter([0.1, 0.3, 0.2, 0.25, 0.2, 0.1, 0.1])
+    changed = settings.model_copy(update={"eval_every": 8})
+    best = train_sft(changed, tmp_path / "run", held_out=lambda model: {"score": next(scores)})
+    assert best == tmp_path / "run" / "best"
+    assert json.loads((best / "modsmith.json").read_text())["score"] == 0.3
+    rows = [row for row in read_metrics(tmp_path / "run") if "train/loss" in row]
+    assert rows[-1]["train/loss"] < 0.8 * rows[0]["train/loss"]
+    adapter = json.loads((tmp_path / "run" / "final" / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == settings.base
+    assert {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")} == {
+        "config.yaml", "run.json", "metrics.jsonl", "checkpoints", "best", "final",
+    }  # fmt: skip
+
+
+def test_all_weights_can_be_trained(settings: SftSettings, tmp_path: Path) -> None:
+    changed = settings.model_copy(update={"lora_rank": 0, "epochs": 0.3, "learning_rate": 1e-3})
+    final = train_sft(changed, tmp_path / "run")
+    assert (final / "model.safetensors").is_file() and (final / "tokenizer.json").is_file()
+    assert load_model(str(tmp_path / "run"), "fp32").folder == final
+
+
+def test_a_run_folder_is_never_overwritten(settings: SftSettings, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 1\n")
+    with pytest.raises(UserError, match="--resume"):
+        train_sft(settings, tmp_path)
+    with pytest.raises(UserError, match="other settings"):
+        train_sft(settings, tmp_path, resume=True)
+    with pytest.raises(UserError, match="no run to resume"):
+        train_sft(settings, tmp_path / "empty", resume=True)
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_earlier_checkpoints(
+    settings: SftSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = torch.save
+
+    def full(value: object, file: object, *args: object, **kwargs: object) -> None:
+        if "checkpoint-4" in str(file):
+            raise OSError(28, "No space left on device", str(file))
+        save(value, file, *args, **kwargs)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match="No space left.*--resume"):
+        train_sft(settings, tmp_path / "run")
+    monkeypatch.undo()
+    assert (tmp_path / "run" / "checkpoints" / "checkpoint-2" / "complete").exists()
+    assert train_sft(settings, tmp_path / "run", resume=True).name == "final"
+
+
+_SCRIPT = """
+import sys
+from pathlib import Path
+from modsmith.training.settings import SftSettings
+from modsmith.training.sft import train_sft
+train_sft(SftSettings.model_validate_json(sys.argv[1]), Path(sys.argv[2]), resume=Path(sys.argv[2], "config.yaml").exists())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
+    settings: SftSettings, tmp_path: Path, number: signal.Signals
+) -> None:
+    def start(out: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", _SCRIPT, settings.model_dump_json(), str(out)], stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait(180) == 0
+    process = start(tmp_path / "cut")
+    waited = time.monotonic() + 120
+    while not (tmp_path / "cut/checkpoints/checkpoint-4/complete").exists():
+        assert process.poll() is None and time.monotonic() < waited, "no checkpoint was written"
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    assert process.wait(60) != 0
+    assert not (tmp_path / "cut" / "final").exists()
+    assert start(tmp_path / "cut").wait(180) == 0
+    whole, cut = (
+        [(row["step"], row["train/loss"]) for row in read_metrics(tmp_path / name) if "train/loss" in row]
+        for name in ("whole", "cut")
+    )
+    assert cut == pytest.approx(whole)
