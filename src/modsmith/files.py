@@ -25,12 +25,12 @@ def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; choose a folder you may write to"
-        ) from error
+        raise UserError(f"cannot write {path}: {error.strerror or error}; choose a folder you may write to") from error
     temporary = Path(name)
     try:
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8", newline="" if "b" not in mode else None) as file:
+        with os.fdopen(
+            handle, mode, encoding=None if "b" in mode else "utf-8", newline="" if "b" not in mode else None
+        ) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -192,7 +192,9 @@ def run_demo(out: Path, config: Path) -> None:
 
     examples = load_corpus(settings["sft"].corpus, policy)
     export_corpus(examples, out / "corpus", policy.version_label)
-    console.print(f"{len(examples)} listings, {sum(e.violates for e in examples)} of them violating -> {out / 'corpus'}")
+    console.print(
+        f"{len(examples)} listings, {sum(e.violates for e in examples)} of them violating -> {out / 'corpus'}"
+    )
 
     stage(2, "SFT")
     sft = _train_or_keep("sft", settings["sft"], out / "sft", console)

@@ -109,7 +109,9 @@ def read_listings(source: Path | str, columns: Mapping[str, str] | None = None) 
     """
     columns = dict(columns or {})
     if unknown := set(columns) - _KNOWN:
-        raise UserError(f"unknown field {sorted(unknown)[0]!r} in the column map; the fields are {', '.join(sorted(_KNOWN))}")
+        raise UserError(
+            f"unknown field {sorted(unknown)[0]!r} in the column map; the fields are {', '.join(sorted(_KNOWN))}"
+        )
     if str(source) == "-":
         return _read_jsonl(sys.stdin.buffer.read(), columns)
     path = Path(source)
@@ -170,9 +172,7 @@ def _read_csv(path: Path, columns: Mapping[str, str], delimiter: str) -> Iterato
     return _csv_rows(reader, path, columns)
 
 
-def _csv_rows(
-    reader: csv.DictReader[str], path: Path, columns: Mapping[str, str]
-) -> Iterator[Listing | BadLine]:
+def _csv_rows(reader: csv.DictReader[str], path: Path, columns: Mapping[str, str]) -> Iterator[Listing | BadLine]:
     line = reader.line_num
     try:
         for row in reader:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
+)
 # Letters of other scripts that are drawn like Latin ones (after NFKC and lower-casing).
 _CONFUSABLES = str.maketrans(
-    "аеорсухіјѕԁһӏԛԝвкмнт" "αβεικνορτυχ" "ıɡɑ",
-    "aeopcyxijsdhlqwbkmht" "abeiknoptux" "iga",
+    "аеорсухіјѕԁһӏԛԝвкмнтαβεικνορτυχıɡɑ",
+    "aeopcyxijsdhlqwbkmhtabeiknoptuxiga",
 )
 _LEET = str.maketrans("013457@$", "oieastas")
 _SPACED = re.compile(r"(?<!\w)((?:\w[ .\-_*]){3,}\w)(?!\w)")

@@ -48,7 +48,9 @@ def render_policy(policy: Policy, full: bool = False) -> str:
             lines += [f"  is fine: {text}" for text in category.excludes]
             lines += [f'  rated {example.rating}: "{example.text}"' for example in category.examples]
     if full:
-        lines.append("Answer exactly in this form, one line a category:\n" + render_answer(Ratings.full(policy.category_ids)))
+        lines.append(
+            "Answer exactly in this form, one line a category:\n" + render_answer(Ratings.full(policy.category_ids))
+        )
     return "\n".join(lines)
 
 
@@ -100,7 +102,9 @@ def neutralise(text: str) -> str:
 # --- long listings ---------------------------------------------------------------------------------------------------
 
 
-def split_windows(listing: Listing, window_chars: int = 2400, overlap_chars: int = 200, max_windows: int = 128) -> list[Listing]:
+def split_windows(
+    listing: Listing, window_chars: int = 2400, overlap_chars: int = 200, max_windows: int = 128
+) -> list[Listing]:
     """Cut a long listing into windows that each fit a prompt; every character of the description is in one.
 
     The first window is title and head, the second the tail, then the middle in order; each carries the title. Exact
@@ -211,4 +215,4 @@ def grounded_quotes(answer: Answer, listing: Listing) -> list[str]:
 
 
 def _flat(text: str) -> str:
-    return " ".join(re.sub("[\"“”«»]", "'", text).split())
+    return " ".join(re.sub('["“”«»]', "'", text).split())

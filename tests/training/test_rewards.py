@@ -28,7 +28,9 @@ QUOTE = "4,000 live channels, every match"
 GROUNDED = f'<reasoning>Sells a login to other people\'s channels: "{QUOTE}".</reasoning>\n'
 
 
-def score(completion: str, gold: Ratings = GOLD, listing: str = LISTING, tokens: int = 100, mode: str = "think") -> float:
+def score(
+    completion: str, gold: Ratings = GOLD, listing: str = LISTING, tokens: int = 100, mode: str = "think"
+) -> float:
     columns = {"gold": [json.dumps(gold)], "listing": [listing], "mode": [mode], "completion_ids": [[0] * tokens]}
     parts = {name: reward([completion], **columns)[0] for name, reward in REWARDS.items()}
     return total_reward(parts, SETTINGS.reward_weights)
@@ -90,13 +92,18 @@ def test_reasoning_that_accuses_an_all_clear_answer_contradicts_it() -> None:
     assert score(accusing, gold) < score("<reasoning>Overlays for a stream.</reasoning>\n" + answer(), gold)
 
 
-@pytest.mark.parametrize("text", ["not a violation: it is harmless", 'the seller says "this violates nothing"', "fine work"])
+@pytest.mark.parametrize(
+    "text", ["not a violation: it is harmless", 'the seller says "this violates nothing"', "fine work"]
+)
 def test_plain_reasoning_of_an_allowed_listing_is_no_contradiction(text: str) -> None:
     parsed = parse_answer(f"<reasoning>{text}</reasoning>{answer()}", NAMES)
     assert not contradicts(parsed, POLICY)
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 4)), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 4)))
+@given(
+    st.dictionaries(st.sampled_from(NAMES), st.integers(0, 4)),
+    st.dictionaries(st.sampled_from(NAMES), st.integers(0, 4)),
+)
 def test_wrong_is_never_worth_more_than_unparsable_and_right_is(said: dict[str, int], gold: dict[str, int]) -> None:
     ratings, right = Ratings.full(NAMES, said), Ratings.full(NAMES, gold)
     total = score("<reasoning>Words.</reasoning>\n" + render_answer(ratings), right)

@@ -37,7 +37,9 @@ def settings(tiny_model_folder: Path, plant_policy_file: Path, plant_corpus_file
     )
 
 
-def test_shared_prefix_equals_whole_rows(tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path) -> None:
+def test_shared_prefix_equals_whole_rows(
+    tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path
+) -> None:
     """Loss and gradients are those of the plain way: every row with its own copy of the policy."""
     loaded = load_model(str(tiny_model_folder), "fp32")
     encoder = PromptEncoder(loaded.tokenizer, plant_policy)
@@ -59,7 +61,8 @@ def test_shared_prefix_equals_whole_rows(tiny_model_folder: Path, plant_policy: 
     ours, ours_grads = gradients(shared_prefix_hidden(model, batch["prefix_P"], batch["ids_BT"], batch["mask_BT"]))
     prefix = batch["prefix_P"].expand(3, -1)
     whole = model.model(
-        torch.cat([prefix, batch["ids_BT"]], 1), attention_mask=torch.cat([torch.ones_like(prefix), batch["mask_BT"]], 1)
+        torch.cat([prefix, batch["ids_BT"]], 1),
+        attention_mask=torch.cat([torch.ones_like(prefix), batch["mask_BT"]], 1),
     ).last_hidden_state[:, prefix.shape[1] :]
     plain, plain_grads = gradients(whole)
     assert ours == pytest.approx(plain, rel=1e-5)
@@ -67,7 +70,9 @@ def test_shared_prefix_equals_whole_rows(tiny_model_folder: Path, plant_policy: 
         torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-4)
 
 
-def test_weights_fall_on_the_completion_only(tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path) -> None:
+def test_weights_fall_on_the_completion_only(
+    tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path
+) -> None:
     encoder = PromptEncoder(load_model(str(tiny_model_folder), "fp32").tokenizer, plant_policy)
     violating = next(example for example in load_corpus(plant_corpus_file, plant_policy) if example.violates)
     row = weighted_row(Pass(violating, "think"), encoder, SftSettings())
@@ -142,7 +147,9 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     settings: SftSettings, tmp_path: Path, number: signal.Signals
 ) -> None:
     def start(out: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", _SCRIPT, settings.model_dump_json(), str(out)], stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [sys.executable, "-c", _SCRIPT, settings.model_dump_json(), str(out)], stderr=subprocess.DEVNULL
+        )
 
     assert start(tmp_path / "whole").wait(180) == 0
     process = start(tmp_path / "cut")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,8 +17,8 @@ PolicyOption = Annotated[str, typer.Option("--policy", help="A policy file; the 
 def show(
     source: Source = "written",
     policy: PolicyOption = "marketplace",
-    category: Annotated[Optional[str], typer.Option(help="Only examples written for this category.")] = None,
-    kind: Annotated[Optional[str], typer.Option(help="twin, near_miss, borderline, multi or ordinary.")] = None,
+    category: Annotated[str | None, typer.Option(help="Only examples written for this category.")] = None,
+    kind: Annotated[str | None, typer.Option(help="twin, near_miss, borderline, multi or ordinary.")] = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "all",
     count: Annotated[int, typer.Option("-n", min=1, help="How many groups.")] = 3,
     seed: Annotated[int, typer.Option(help="Which ones.")] = 0,

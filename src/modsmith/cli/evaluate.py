@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 
 def evaluate(
-    corpus: Annotated[str, typer.Argument(help="written (built in), a folder, or a .jsonl or .parquet file with gold ratings.")],
+    corpus: Annotated[
+        str, typer.Argument(help="written (built in), a folder, or a .jsonl or .parquet file with gold ratings.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for summary.json, report.md and report.html.")],
     model: Annotated[
         list[str], typer.Option("--model", help="MODEL or MODEL:think; repeatable. NAME=MODEL gives it a name.")
     ] = ["shipped"],  # noqa: B006 - typer reads the default
     policy: Annotated[str, typer.Option(help="A policy file; the built-in one by default.")] = "marketplace",
     split: Annotated[
-        Optional[str], typer.Option(help="train, validation, test or all; by default test, and a single file whole.")
+        str | None, typer.Option(help="train, validation, test or all; by default test, and a single file whole.")
     ] = None,
-    baselines: Annotated[bool, typer.Option(help="Also train and measure the cheap baselines and shortcut probes.")] = True,
+    baselines: Annotated[
+        bool, typer.Option(help="Also train and measure the cheap baselines and shortcut probes.")
+    ] = True,
     train_corpus: Annotated[str, typer.Option(help="Corpus whose train split the baselines learn from.")] = "written",
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of bootstrap and baselines.")] = 0,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 
 def judge(
     source: Annotated[
-        Optional[str], typer.Argument(metavar="IN", help="Listings: .jsonl, .csv, .tsv, .parquet, or - for standard input.")
+        str | None,
+        typer.Argument(metavar="IN", help="Listings: .jsonl, .csv, .tsv, .parquet, or - for standard input."),
     ] = None,
     out: Annotated[str, typer.Option("--out", help="Where verdicts go (JSONL); - for standard output.")] = "-",
-    text: Annotated[Optional[str], typer.Option("--text", help="Judge this one text and print the verdict for people.")] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="Judge this one text and print the verdict for people.")
+    ] = None,
     model: Annotated[str, typer.Option(help="shipped, a run or model folder, or a Hugging Face id.")] = "shipped",
     policy: Annotated[str, typer.Option(help="A policy file; the built-in one by default.")] = "marketplace",
     mode: Annotated[str, typer.Option(help="direct: ratings at once; think: reasoning and quote first.")] = "direct",
     batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Listings judged together.")] = 16,
     map_: Annotated[
-        Optional[str], typer.Option("--map", help="Columns of a table: title=name,description=body,...")
+        str | None, typer.Option("--map", help="Columns of a table: title=name,description=body,...")
     ] = None,
 ) -> None:
     """Judge listings: ratings, scores and a decision for each."""
@@ -30,7 +33,9 @@ def judge(
     if mode not in MODES:
         raise UserError(f"--mode {mode!r}: choose {' or '.join(MODES)}")
     if (source is None) == (text is None):
-        raise UserError("give either a file of listings or --text, for example: modsmith judge --text \"40 stream overlays\"")
+        raise UserError(
+            'give either a file of listings or --text, for example: modsmith judge --text "40 stream overlays"'
+        )
     if source not in (None, "-") and not Path(str(source)).is_file():
         raise UserError(f"there is no file {source}; give a .jsonl, .csv, .tsv or .parquet file of listings")
     rules = load_policy(policy)
@@ -59,7 +64,7 @@ def judge(
         found = ", ".join(f"{count} {name}" for name, count in sorted(result.decisions.items()))
         typer.echo(f"{result.judged} listings judged ({found or 'none'}) -> {out}", err=True)
     if result.bad_lines:
-        typer.echo(f"modsmith: {result.bad_lines} malformed line(s); see the records with an \"error\" key", err=True)
+        typer.echo(f'modsmith: {result.bad_lines} malformed line(s); see the records with an "error" key', err=True)
         raise typer.Exit(1)
 
 

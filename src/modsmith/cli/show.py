@@ -17,7 +17,9 @@ _LEVEL_NAMES = ("none", "adjacent", "borderline", "violation", "severe")
 def print_verdict(listing: Listing, verdict: Verdict, policy: Policy) -> None:
     """One verdict, laid out for a person: the decision, then every category with its rating and score."""
     console = Console()
-    console.print(Text(f"{verdict.decision.upper()}", style=f"bold {_COLOURS[verdict.decision]}"), Text(f"  {listing.title}"))
+    console.print(
+        Text(f"{verdict.decision.upper()}", style=f"bold {_COLOURS[verdict.decision]}"), Text(f"  {listing.title}")
+    )
     if not verdict.parse_ok:
         console.print("The model's answer did not parse; a person has to look.", style="yellow")
         return

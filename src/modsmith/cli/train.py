@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 app = typer.Typer(no_args_is_help=True)
 
-Config = Annotated[Optional[Path], typer.Option("--config", help="YAML file; configs/ has the ones of the shipped model.")]
-Changes = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable.")]
+Config = Annotated[Path | None, typer.Option("--config", help="YAML file; configs/ has the ones of the shipped model.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable.")
+]
 Out = Annotated[Path, typer.Option("--out", help="Run folder.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its last checkpoint.")]
 

@@ -86,7 +86,7 @@ class Example:
         """Build an example from `to_record`'s form. Only a listing and `ratings` are required; a group that is not
         given is the listing's own id. Raises `ValueError` with one sentence."""
         if not isinstance(record, Mapping) or not isinstance(record.get("ratings"), Mapping):
-            raise ValueError("an example needs `ratings`, an object such as {\"spam\": 3}")
+            raise ValueError('an example needs `ratings`, an object such as {"spam": 3}')
         listing_part = {key: value for key, value in record.items() if key not in _GOLD_FIELDS}
         listing = Listing.from_record(listing_part, default_id=f"line-{line}")
         given = {str(name): level for name, level in record["ratings"].items() if level is not None}
@@ -115,4 +115,15 @@ class Example:
         )
 
 
-_GOLD_FIELDS = {"ratings", "rationale", "evidence", "group", "kind", "category", "source", "generator", "voice", "split"}
+_GOLD_FIELDS = {
+    "ratings",
+    "rationale",
+    "evidence",
+    "group",
+    "kind",
+    "category",
+    "source",
+    "generator",
+    "voice",
+    "split",
+}

@@ -60,7 +60,7 @@ def _read(source: str | Path, policy: Policy) -> list[Example]:
             return [example for table in tables for example in _read_parquet(table, policy)]
         return list(_read_folder(path, policy, path.name))
     if not path.is_file():
-        raise UserError(f"there is no corpus at {source}; give \"{BUILT_IN}\", a folder, or a .jsonl or .parquet file")
+        raise UserError(f'there is no corpus at {source}; give "{BUILT_IN}", a folder, or a .jsonl or .parquet file')
     if path.suffix in (".yaml", ".yml"):
         return list(_read_yaml(path, policy, path.name, category=""))
     if path.suffix == ".parquet":
@@ -150,6 +150,8 @@ def _read_parquet(path: Path, policy: Policy) -> list[Example]:
     except (OSError, pyarrow.lib.ArrowException) as error:
         raise UserError(f"cannot read corpus {path}: {error}") from error
     try:
-        return [Example.from_record(row, policy.category_ids, path.name, line) for line, row in enumerate(rows, start=1)]
+        return [
+            Example.from_record(row, policy.category_ids, path.name, line) for line, row in enumerate(rows, start=1)
+        ]
     except ValueError as error:
         raise UserError(f"corpus {path}: {error}") from error

@@ -51,7 +51,9 @@ class Calibration:
             data = json.loads((folder / FILE).read_text("utf-8"))
             return cls(float(data["temperature"]), tuple(map(float, data["bias"])), data.get("fitted_on", ""))  # type: ignore[arg-type]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{folder / FILE} is damaged ({error}); delete it or fit it again with modsmith calibrate") from error
+            raise UserError(
+                f"{folder / FILE} is damaged ({error}); delete it or fit it again with modsmith calibrate"
+            ) from error
 
 
 def fit_calibration(log_digits: np.ndarray, gold: np.ndarray, fitted_on: str = "", ridge: float = 0.01) -> Calibration:

@@ -67,7 +67,9 @@ def judge_file(
             result = _judge_into(judge, entries, file, len(done), progress, decisions)
         _publish(partial, target)
     except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}; verdicts so far are kept for the next try") from error
+        raise UserError(
+            f"cannot write {out}: {error.strerror or error}; verdicts so far are kept for the next try"
+        ) from error
     return result
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from modsmith.judge.calibration import Calibration
-from modsmith.training.decode import Prefix, forward_prefix, generate, read_answers
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.prompt import REASONING_CLOSE, Answer, Mode, grounded_quotes, parse_answer, split_windows
 from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
 from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model
+from modsmith.training.decode import Prefix, forward_prefix, generate, read_answers
 from modsmith.training.encode import PromptEncoder
 
 MAX_REASONING_TOKENS = 160
@@ -81,9 +81,7 @@ class Judge:
         """Verdicts in the order of `listings`. `progress` is called with the number of listings done since last time."""
         return list(self.stream(listings, progress))
 
-    def stream(
-        self, listings: Iterable[Listing], progress: Callable[[int], None] | None = None
-    ) -> Iterator[Verdict]:
+    def stream(self, listings: Iterable[Listing], progress: Callable[[int], None] | None = None) -> Iterator[Verdict]:
         """As `rate`, in constant memory: reads some batches ahead, sorts them by length, yields in the given order."""
         chunk: list[Listing] = []
         for listing in listings:
@@ -122,7 +120,10 @@ class Judge:
         """Uncalibrated log-probabilities (N, C, 5) of each first window's digits: what calibration is fitted on."""
         found: list[np.ndarray] = []
         for start in range(0, len(listings), self.batch_size):
-            rests = [self.encoder.rest_ids(split_windows(one)[0], self.mode) for one in listings[start : start + self.batch_size]]
+            rests = [
+                self.encoder.rest_ids(split_windows(one)[0], self.mode)
+                for one in listings[start : start + self.batch_size]
+            ]
             found += [reading.log_digits for reading in self._read(rests)]
         return np.stack(found)
 
@@ -156,11 +157,21 @@ class Judge:
 
     def _verdict(self, listing: Listing, readings: list[WindowReading]) -> Verdict:
         """Join the windows of a listing: for each category the window that looks worst counts."""
-        common = {"id": listing.id, "model": self.name, "policy_version": self.policy.version_label, "windows": len(readings)}
+        common = {
+            "id": listing.id,
+            "model": self.name,
+            "policy_version": self.policy.version_label,
+            "windows": len(readings),
+        }
         failed = next((reading.answer for reading in readings if reading.answer.ratings is None), None)
         if failed is not None:
             return Verdict(
-                decision=self.policy.decide(None), ratings=None, scores=None, parse_ok=False, reasoning=failed.reasoning, **common
+                decision=self.policy.decide(None),
+                ratings=None,
+                scores=None,
+                parse_ok=False,
+                reasoning=failed.reasoning,
+                **common,
             )
         probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits) for reading in readings])
         at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
@@ -179,5 +190,3 @@ class Judge:
             evidence=grounded_quotes(worst, listing),
             **common,
         )
-
-

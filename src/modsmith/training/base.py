@@ -144,7 +144,9 @@ def embedded_base() -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{EMBEDDED}-"))
     except OSError as error:
-        raise UserError(f"cannot write the model cache {target.parent}: {error.strerror}; set MODSMITH_CACHE") from error
+        raise UserError(
+            f"cannot write the model cache {target.parent}: {error.strerror}; set MODSMITH_CACHE"
+        ) from error
     try:
         _convert_gguf(gguf, building)
         if not (target / "config.json").is_file():  # another process may have been quicker

@@ -85,7 +85,9 @@ def read_answers(model: Any, encoder: PromptEncoder, prefix: Prefix, rests: list
     hidden = decoder(
         torch.cat([rest_BR, answer_BA], dim=1),
         attention_mask=torch.cat([seen_BL, seen_BL.new_ones(rows, length)], dim=1),
-        position_ids=torch.cat([positions_BR.clamp(min=0), starts_B[:, None] + torch.arange(length, device=device)], dim=1),
+        position_ids=torch.cat(
+            [positions_BR.clamp(min=0), starts_B[:, None] + torch.arange(length, device=device)], dim=1
+        ),
         past_key_values=cache,
         use_cache=True,
     ).last_hidden_state

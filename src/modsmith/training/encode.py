@@ -40,7 +40,9 @@ class PromptEncoder:
     def prefix_ids(self) -> list[int]:
         """The tokens all prompts of this policy share. Found by comparing prompts that differ as much as they can."""
         probes = [Listing(id="a", title="A"), Listing(id="b", description="- ô"), Listing(id="c", tags=("9",))]
-        prompts = [self.prompt_ids(probe, mode) for probe, mode in zip(probes, ("direct", "think", "direct"), strict=True)]
+        prompts = [
+            self.prompt_ids(probe, mode) for probe, mode in zip(probes, ("direct", "think", "direct"), strict=True)
+        ]
         shared = 0
         while all(prompt[shared] == prompts[0][shared] for prompt in prompts):
             shared += 1

@@ -56,7 +56,10 @@ class ModerationGRPOTrainer(GRPOTrainer):
         import pyarrow.parquet as parquet
 
         step = self.state.global_step
-        with disk_errors(self.completions_folder), atomic_write(self.completions_folder / f"{step:06d}.parquet", "wb") as file:
+        with (
+            disk_errors(self.completions_folder),
+            atomic_write(self.completions_folder / f"{step:06d}.parquet", "wb") as file,
+        ):
             parquet.write_table(pa.table(rows), file)
 
 
@@ -81,13 +84,22 @@ def to_rows(examples: Sequence[Example], policy: Policy, mode: Mode) -> Dataset:
 
 
 def train_grpo(
-    settings: GrpoSettings, out: Path, resume: bool = False, held_out: HeldOut | None = None, policy: Policy | None = None
+    settings: GrpoSettings,
+    out: Path,
+    resume: bool = False,
+    held_out: HeldOut | None = None,
+    policy: Policy | None = None,
 ) -> Path:
     """Run GRPO into the run folder `out`; returns the folder of the best model."""
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
     train = take_groups(of_split(examples, "train"), settings.limit, settings.seed)
-    about = {"station": "grpo", "policy": policy.version_label, "corpus_hash": corpus_hash(examples), "examples": len(train)}
+    about = {
+        "station": "grpo",
+        "policy": policy.version_label,
+        "corpus_hash": corpus_hash(examples),
+        "examples": len(train),
+    }
     run = Run(out, settings, resume, about)
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)

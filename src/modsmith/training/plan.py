@@ -90,9 +90,7 @@ def take_groups(examples: Sequence[Example], limit: int | None, seed: int = 0) -
     chosen: set[str] = set()
     count = 0
     # Strata are drained in proportion to their size: the subset keeps the corpus's mix.
-    ranked = sorted(
-        ((index + 0.5) / len(names), name) for names in strata.values() for index, name in enumerate(names)
-    )
+    ranked = sorted(((index + 0.5) / len(names), name) for names in strata.values() for index, name in enumerate(names))
     for _, name in ranked[:total]:
         if count + sizes[name] > limit:
             break

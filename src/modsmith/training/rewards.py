@@ -45,7 +45,12 @@ def build_rewards(policy: Policy, max_completion_tokens: int) -> dict[str, Rewar
     def parsed(completions: Sequence[Any], columns: Mapping[str, Any]) -> list[tuple[Answer, Ratings, str, Mode]]:
         rows = zip(completions, columns["gold"], columns["listing"], columns["mode"], strict=True)
         return [
-            (parse_answer(_text(completion), categories, mode), Ratings.full(categories, json.loads(gold)), listing, mode)
+            (
+                parse_answer(_text(completion), categories, mode),
+                Ratings.full(categories, json.loads(gold)),
+                listing,
+                mode,
+            )
             for completion, gold, listing, mode in rows
         ]
 
@@ -160,4 +165,4 @@ def _text(completion: Any) -> str:
 
 
 def _flat(text: str) -> str:
-    return " ".join(re.sub("[\"“”«»]", "'", text).split()).lower()
+    return " ".join(re.sub('["“”«»]', "'", text).split()).lower()

@@ -1,12 +1,12 @@
 """A run folder: what was asked for, what happened, and what came out, safe against Ctrl-C, kill -9 and a full disk.
 
-    RUN/config.yaml          the settings, complete
-    RUN/run.json             versions, corpus hash, policy, command
-    RUN/metrics.jsonl        one object a logged step, slash-named
-    RUN/completions/*.parquet  sampled completions with every reward part (GRPO)
-    RUN/checkpoints/         what --resume continues from
-    RUN/best/                the model with the best held-out score so far
-    RUN/final/               the model after the last step
+RUN/config.yaml          the settings, complete
+RUN/run.json             versions, corpus hash, policy, command
+RUN/metrics.jsonl        one object a logged step, slash-named
+RUN/completions/*.parquet  sampled completions with every reward part (GRPO)
+RUN/checkpoints/         what --resume continues from
+RUN/best/                the model with the best held-out score so far
+RUN/final/               the model after the last step
 """
 
 from __future__ import annotations
@@ -118,9 +118,7 @@ def write_model(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
         config = model.peft_config["default"]
         if os.path.isdir(config.base_model_name_or_path or "") or not config.base_model_name_or_path:
             config.base_model_name_or_path = base
-        state = {
-            name: weight.to(torch.bfloat16) for name, weight in model.state_dict().items() if ".lora_" in name
-        }
+        state = {name: weight.to(torch.bfloat16) for name, weight in model.state_dict().items() if ".lora_" in name}
         model.save_pretrained(folder, state_dict=state)
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
     else:
@@ -214,7 +212,8 @@ class RunCallback(TrainerCallback):
         model.train(training)
         self.run.log(step, {f"held_out/{name}": value for name, value in values.items()})
         self.console.print(
-            f"step {step}: held-out " + "  ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
+            f"step {step}: held-out "
+            + "  ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
         )
         best = self.run.best_score()
         if best is None or values["score"] >= best:
@@ -231,7 +230,12 @@ class RunCallback(TrainerCallback):
 
 def _slash(key: str) -> str:
     """TRL's metric names, grouped the way ours are."""
-    plain = {"loss": "train/loss", "grad_norm": "optim/grad_norm", "learning_rate": "optim/lr", "reward": "reward/total"}
+    plain = {
+        "loss": "train/loss",
+        "grad_norm": "optim/grad_norm",
+        "learning_rate": "optim/lr",
+        "reward": "reward/total",
+    }
     if key.startswith("rewards/"):
         return "reward/" + key.removeprefix("rewards/").removesuffix("/mean")
     return plain.get(key, key)

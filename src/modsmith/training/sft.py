@@ -104,14 +104,20 @@ class SharedPrefixSFTTrainer(SFTTrainer):
             rows = prefix_P.expand(len(ids_BT), -1)
             whole = torch.cat([rows, ids_BT], dim=1)
             mask = torch.cat([torch.ones_like(rows), mask_BT], dim=1)
-            output = model(input_ids=whole, attention_mask=mask, output_hidden_states=True, logits_to_keep=1, use_cache=False)
+            output = model(
+                input_ids=whole, attention_mask=mask, output_hidden_states=True, logits_to_keep=1, use_cache=False
+            )
             hidden_BTH = output.hidden_states[-1][:, len(prefix_P) :]
         loss = weighted_loss(hidden_BTH, causal.get_output_embeddings(), ids_BT, weights_BT)
         return (loss, {}) if return_outputs else loss
 
 
 def train_sft(
-    settings: SftSettings, out: Path, resume: bool = False, held_out: HeldOut | None = None, policy: Policy | None = None
+    settings: SftSettings,
+    out: Path,
+    resume: bool = False,
+    held_out: HeldOut | None = None,
+    policy: Policy | None = None,
 ) -> Path:
     """Run SFT into the run folder `out`; returns the folder of the best model.
 
@@ -120,7 +126,12 @@ def train_sft(
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
     train = take_groups(of_split(examples, "train"), settings.limit, settings.seed)
-    about = {"station": "sft", "policy": policy.version_label, "corpus_hash": corpus_hash(examples), "examples": len(train)}
+    about = {
+        "station": "sft",
+        "policy": policy.version_label,
+        "corpus_hash": corpus_hash(examples),
+        "examples": len(train),
+    }
     run = Run(out, settings, resume, about)
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
@@ -165,7 +176,9 @@ def train_sft(
         processing_class=loaded.tokenizer,
         callbacks=[callback],
     )
-    trainer.model_accepts_loss_kwargs = False  # our loss is a mean already: let the trainer divide by accumulation steps
+    trainer.model_accepts_loss_kwargs = (
+        False  # our loss is a mean already: let the trainer divide by accumulation steps
+    )
     trainer.remove_callback(PrinterCallback)
     with orderly_interrupt(callback), disk_errors(run.checkpoints):
         trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)

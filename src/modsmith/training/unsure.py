@@ -54,7 +54,9 @@ def choose_unsure(
     pools: list[list[Example]] = []
     for violating in (True, False):
         pool = [
-            example for example, p in zip(examples, right, strict=True) if low < p < high and example.violates == violating
+            example
+            for example, p in zip(examples, right, strict=True)
+            if low < p < high and example.violates == violating
         ]
         if not pool:
             kind = "violating" if violating else "allowed"
