@@ -114,7 +114,7 @@ def evaluate_models(
     A model is `NAME=MODEL:MODE`, NAME and MODE optional. Without `split`, a corpus is judged on its test split and a
     single file whole. Returns the path of the HTML page.
     """
-    examples = load_corpus(corpus, policy)
+    examples = load_corpus(corpus, policy, reasons=False)
     split = split or ("all" if Path(corpus).is_file() else "test")
     test = of_split(examples, split)
     named = [_parse_model(text) for text in models]

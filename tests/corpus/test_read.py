@@ -182,3 +182,12 @@ def test_a_broken_parquet_file_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match=r"cannot read corpus .*a\.parquet"):
         load_corpus(tmp_path / "a.parquet", POLICY)
+
+
+def test_gold_ratings_alone_are_enough_to_measure_on(tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    path.write_text('{"id": "1", "title": "Sure odds", "ratings": {"gambling": 3}}\n', encoding="utf-8")
+    policy = load_policy()
+    assert load_corpus(path, policy, reasons=False)[0].ratings["gambling"] == 3
+    with pytest.raises(UserError, match="evidence"):
+        load_corpus(path, policy)

@@ -78,18 +78,18 @@ def test_weights_fall_on_the_completion_only(
     row = weighted_row(Pass(violating, "think"), encoder, SftSettings())
     prompt = len(encoder.rest_ids(violating.listing, "think"))
     assert set(row.weights_T[:prompt]) == {0.0} and min(row.weights_T[prompt:]) > 0
-    assert row.weights_T.count(1.0) == 1 and row.weights_T.count(0.15) == 2
+    assert row.weights_T.count(1.0) == 1 and row.weights_T.count(SftSettings().weight_zero) >= 2
     assert row.ids_T[-1] == encoder.end_id
 
 
 def test_training_learns_and_leaves_a_whole_run_folder(settings: SftSettings, tmp_path: Path) -> None:
     scores = iter([0.1, 0.3, 0.2, 0.25, 0.2, 0.1, 0.1])
-    changed = settings.model_copy(update={"eval_every": 8})
+    changed = settings.model_copy(update={"eval_every": 8, "learning_rate": 0.05})
     best = train_sft(changed, tmp_path / "run", held_out=lambda model: {"score": next(scores)})
     assert best == tmp_path / "run" / "best"
     assert json.loads((best / "modsmith.json").read_text())["score"] == 0.3
     rows = [row for row in read_metrics(tmp_path / "run") if "train/loss" in row]
-    assert rows[-1]["train/loss"] < 0.8 * rows[0]["train/loss"]
+    assert rows[-1]["train/loss"] < rows[0]["train/loss"] - 0.5
     adapter = json.loads((tmp_path / "run" / "final" / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == settings.base
     assert {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")} == {
@@ -137,7 +137,8 @@ import sys
 from pathlib import Path
 from modsmith.training.settings import SftSettings
 from modsmith.training.sft import train_sft
-train_sft(SftSettings.model_validate_json(sys.argv[1]), Path(sys.argv[2]), resume=Path(sys.argv[2], "config.yaml").exists())
+out = Path(sys.argv[2])
+train_sft(SftSettings.model_validate_json(sys.argv[1]), out, resume=(out / "config.yaml").exists())
 """
 
 

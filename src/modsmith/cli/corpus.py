@@ -70,9 +70,8 @@ def stats(source: Source = "written", policy: PolicyOption = "marketplace") -> N
     examples = load_corpus(source, load_policy(policy))
     counts = count(examples)
     console = Console()
-    console.print(
-        f"{counts['examples']} examples in {counts['groups']} groups, {counts['violating']} violating, hash {corpus_hash(examples)}"
-    )
+    totals = f"{counts['examples']} examples in {counts['groups']} groups, {counts['violating']} violating"
+    console.print(f"{totals}, hash {corpus_hash(examples)}")
     for name in ("by_split", "by_kind", "by_category", "by_language", "by_generator"):
         pairs = sorted(counts[name].items(), key=lambda pair: -pair[1])
         console.print(f"{name.removeprefix('by_'):>10}  " + "  ".join(f"{key} {value}" for key, value in pairs))

@@ -25,11 +25,12 @@ _GROUP_KEYS = {"group", "kind", "voice", "language", "listings"}
 _LISTING_KEYS = {"title", "description", "price", "tags", "files", "ratings", "rationale", "evidence"}
 
 
-def load_corpus(source: str | Path, policy: Policy) -> list[Example]:
+def load_corpus(source: str | Path, policy: Policy, reasons: bool = True) -> list[Example]:
     """Load a corpus and give every example a split.
 
     `source` is "written" (the built-in one), a folder of hand-written YAML files or of `train`/`validation`/`test`
-    Parquet files, a YAML file, a JSONL file or a Parquet file. Splits that the file already names are kept; the other groups are split by group.
+    Parquet files, a YAML file, a JSONL file or a Parquet file. Splits that the file already names are kept; the rest is
+    split by group. `reasons=False` takes examples without rationale and evidence: enough to measure on, not to train on.
     Raises `UserError` on the first bad example, naming file and place.
     """
     examples = _read(source, policy)
@@ -37,7 +38,7 @@ def load_corpus(source: str | Path, policy: Policy) -> list[Example]:
         raise UserError(f"corpus {source} holds no examples")
     seen: set[str] = set()
     for example in examples:
-        if problem := example.problem():
+        if reasons and (problem := example.problem()):
             raise UserError(f"corpus {source}, example {example.id}: {problem}")
         if example.id in seen:
             raise UserError(f"corpus {source}: the id {example.id} is used twice")

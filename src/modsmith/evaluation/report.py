@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from modsmith.errors import UserError
 from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.report_plots import COLUMNS, METRICS, Estimate, number, percent, spaced
+from modsmith.evaluation.summary import MISTAKES
 from modsmith.files import atomic_write
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 MISTAKES_SHOWN = 300
-"""Most mistakes per system on the page; `summary.json` always has them all."""
+"""Most mistakes per system on the page, whatever wrote the summary; modsmith's own keep `MISTAKES` each."""
 
 _WORDS = re.compile(r"bag.?of.?words?|\bbow\b|tf.?idf")
 _PROBE = re.compile(rf"{_WORDS.pattern}|probe|majority|function.?words?|^(always|random|constant|length|format)")
@@ -268,6 +269,7 @@ def _page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         metrics=METRICS,
         more=[m for m in METRICS if m not in COLUMNS and any(board.get(name, m) for name in board.systems)],
         shown=MISTAKES_SHOWN,
+        kept=MISTAKES,
         pairs=pairs,
         pair_ticks=plots.difference_ticks(row for _, row in pairs),
         panels=plots.training_panels(training),

@@ -102,7 +102,7 @@ class Metric:
 _NO_SCORES = "this system gives no probabilities"
 _NO_RATINGS = "this system gives no ratings from 0 to 4"
 METRICS: dict[str, Metric] = {
-    "f1": Metric("F1", "no listing is violating and none was flagged"),
+    "f1": Metric("F1", "the test set has no disallowed listing"),
     "precision": Metric("Precision", "nothing was flagged"),
     "recall": Metric("Recall", "the test set has no violating listing"),
     "fpr": Metric("FPR", "the test set has no allowed listing", lower=True),
@@ -116,8 +116,8 @@ METRICS: dict[str, Metric] = {
     "ordinary_fpr": Metric("Ordinary FPR", "the test set has no ordinary listing", lower=True),
     "top_category": Metric("Top category right", _NO_RATINGS),
     "severity_mae": Metric("Severity error", _NO_RATINGS, lower=True),
-    "severity_mae_nonzero": Metric("Severity error above 0", _NO_RATINGS, lower=True),
-    "pair_accuracy": Metric("Twins ranked", _NO_SCORES),
+    "severity_mae_nonzero": Metric("Severity error above 0", f"{_NO_RATINGS}, or gold has none above 0", lower=True),
+    "pair_accuracy": Metric("Twins ranked", f"{_NO_SCORES}, or no pair of twins has opposite labels"),
     "auroc": Metric("AUROC", _NO_SCORES),
     "auprc": Metric("AUPRC", _NO_SCORES),
     "brier": Metric("Brier", _NO_SCORES, lower=True),

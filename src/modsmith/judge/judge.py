@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ class Judge:
         return cls(loaded.model, loaded.tokenizer, policy or load_policy(), model, mode, batch_size, calibration)
 
     def rate(self, listings: Sequence[Listing], progress: Callable[[int], None] | None = None) -> list[Verdict]:
-        """Verdicts in the order of `listings`. `progress` is called with the number of listings done since last time."""
+        """Verdicts in the order of `listings`. `progress` is told how many listings were done since its last call."""
         return list(self.stream(listings, progress))
 
     def stream(self, listings: Iterable[Listing], progress: Callable[[int], None] | None = None) -> Iterator[Verdict]:
@@ -157,21 +158,21 @@ class Judge:
 
     def _verdict(self, listing: Listing, readings: list[WindowReading]) -> Verdict:
         """Join the windows of a listing: for each category the window that looks worst counts."""
-        common = {
-            "id": listing.id,
-            "model": self.name,
-            "policy_version": self.policy.version_label,
-            "windows": len(readings),
-        }
+        verdict = partial(
+            Verdict,
+            id=listing.id,
+            model=self.name,
+            policy_version=self.policy.version_label,
+            windows=len(readings),
+        )
         failed = next((reading.answer for reading in readings if reading.answer.ratings is None), None)
         if failed is not None:
-            return Verdict(
+            return verdict(
                 decision=self.policy.decide(None),
                 ratings=None,
                 scores=None,
                 parse_ok=False,
                 reasoning=failed.reasoning,
-                **common,
             )
         probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits) for reading in readings])
         at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
@@ -182,11 +183,10 @@ class Judge:
         # The highest level that is more likely reached than not: the median of the calibrated distribution.
         ratings = Ratings(zip(names, (at_least_WCD[..., 1:] >= 0.5).sum(-1).max(0).tolist(), strict=True))
         worst = readings[int(violation_WC.max(1).argmax())].answer
-        return Verdict(
+        return verdict(
             decision=self.policy.decide(ratings, scores, review),
             ratings=ratings,
             scores=scores,
             reasoning=worst.reasoning,
             evidence=grounded_quotes(worst, listing),
-            **common,
         )

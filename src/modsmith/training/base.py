@@ -13,7 +13,10 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +33,7 @@ Precision = Literal["auto", "bf16", "fp32"]
 
 
 def cache_folder() -> Path:
-    """Where converted models are kept: `$MODSMITH_CACHE`, else inside the virtual environment, else ~/.cache/modsmith."""
+    """Where converted models are kept: `$MODSMITH_CACHE`, else the virtual environment, else ~/.cache/modsmith."""
     if given := os.environ.get("MODSMITH_CACHE"):
         return Path(given)
     if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
@@ -106,8 +109,8 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
     except (OSError, ValueError, KeyError) as error:
         if folder is None and name != EMBEDDED:
             raise UserError(
-                f"model {name!r} is neither a folder nor in the local Hugging Face cache, and the hub did not deliver it; "
-                f"check the name and the network, or use the embedded {EMBEDDED!r}"
+                f"model {name!r} is neither a folder nor in the local Hugging Face cache, and the hub did not deliver "
+                f"it; check the name and the network, or use the embedded {EMBEDDED!r}"
             ) from error
         raise UserError(f"model folder {source} cannot be loaded: {str(error).splitlines()[0]}") from error
     if tokenizer.chat_template is None:
@@ -163,13 +166,28 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     saved, so the weights move into a fresh model built from the same config without it."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    with _no_progress_bars():
+        quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        config = {key: value for key, value in quantised.config.to_dict().items() if key != "quantization_config"}
+        plain = LlamaForCausalLM(LlamaConfig(**config))
+        plain.load_state_dict(quantised.state_dict())
+        plain.to(torch.bfloat16).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Silence transformers' progress bars and restore them as they were."""
+    from transformers import modeling_gguf_pytorch_utils as gguf_loader
     from transformers.utils import logging
 
+    shown, bar = logging.is_progress_bar_enabled(), gguf_loader.tqdm
     logging.disable_progress_bar()
-    quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    config = {key: value for key, value in quantised.config.to_dict().items() if key != "quantization_config"}
-    plain = LlamaForCausalLM(LlamaConfig(**config))
-    plain.load_state_dict(quantised.state_dict())
-    plain.to(torch.bfloat16).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
-    logging.enable_progress_bar()
+    gguf_loader.tqdm = partial(bar, disable=True)  # the GGUF loader's bar ignores transformers' switch
+    try:
+        yield
+    finally:
+        gguf_loader.tqdm = bar
+        if shown:
+            logging.enable_progress_bar()

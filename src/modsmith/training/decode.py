@@ -3,8 +3,8 @@
 The layout of the answer is fixed by the policy, and most ratings are 0, so an all-zero answer is a good draft. The
 prompt and the draft go through the model together; each digit whose most likely value differs from the draft is
 replaced from the left, and the model goes on from there on the kept keys and values. What comes out is, token for
-token, what greedy decoding writes, at the cost of one pass for a clean listing and one short one for each rating above 0
-(the idea of speculative decoding, Leviathan et al. 2211.17192, with the policy as the draft model).
+token, what greedy decoding writes, at the cost of one pass for a clean listing and one short one for each rating above
+0 (the idea of speculative decoding, Leviathan et al. 2211.17192, with the policy as the draft model).
 
 Rows are padded on the left, so the answer stands in the same columns in every row.
 Shapes: B rows, P prefix tokens, R rest tokens (padded), A answer tokens, C categories, V vocabulary, D the five digits.
@@ -29,7 +29,7 @@ class Readout:
     answer_BA: Tensor
     """Greedy answer tokens."""
     digits_BCD: Tensor
-    """Log-probabilities of the digits 0..4 at each category, normalised over the five, given the greedy digits before."""
+    """Log-probabilities of the digits 0..4 at each category, normalised over the five, after greedy digits before."""
     as_laid_out_B: Tensor
     """True where greedy decoding writes exactly the policy's layout and then ends its turn."""
 
@@ -101,7 +101,7 @@ def read_answers(model: Any, encoder: PromptEncoder, prefix: Prefix, rests: list
     while len(active_N):
         drafted_NC = answer_BA[active_N][:, positions_C]
         wanted_NC = greedy_BA[active_N][:, positions_C]
-        # A digit position where the model wants something else than a digit breaks the layout: nothing to replace there.
+        # Where the model wants something else than a digit, the layout is broken: nothing to replace there.
         differs_NC = (drafted_NC != wanted_NC) & torch.isin(wanted_NC, digit_ids)
         wrong_N = differs_NC.any(1)
         cache.batch_select_indices(wrong_N.nonzero()[:, 0])

@@ -39,10 +39,12 @@ class PromptEncoder:
     @cached_property
     def prefix_ids(self) -> list[int]:
         """The tokens all prompts of this policy share. Found by comparing prompts that differ as much as they can."""
-        probes = [Listing(id="a", title="A"), Listing(id="b", description="- ô"), Listing(id="c", tags=("9",))]
-        prompts = [
-            self.prompt_ids(probe, mode) for probe, mode in zip(probes, ("direct", "think", "direct"), strict=True)
-        ]
+        probes: tuple[tuple[Listing, Mode], ...] = (
+            (Listing(id="a", title="A"), "direct"),
+            (Listing(id="b", description="- ô"), "think"),
+            (Listing(id="c", tags=("9",)), "direct"),
+        )
+        prompts = [self.prompt_ids(listing, mode) for listing, mode in probes]
         shared = 0
         while all(prompt[shared] == prompts[0][shared] for prompt in prompts):
             shared += 1

@@ -1,8 +1,8 @@
 """GRPO: sample several completions per listing, reward each, push towards the better ones.
 
-The algorithm is TRL's (pinned). `ModerationGRPOTrainer` is where ours goes on top of it; today it turns TRL's completion
-tables into RUN/completions/*.parquet. What is ours here is what it trains on: listings the start model is unsure of,
-violating and allowed in turn, with the policy's own rewards.
+The algorithm is TRL's (pinned). `ModerationGRPOTrainer` is where ours goes on top of it; today it turns TRL's
+completion tables into RUN/completions/*.parquet. What is ours here is what it trains on: listings the start model is
+unsure of, violating and allowed in turn, with the policy's own rewards.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ The parts, and what each can give (weights come from the settings):
 
     decision    +1 right; +0.3 the other side of "review" with the same binary reading; wrong: minus the policy's cost,
                 at least 1; unparsable: -1. So a well-formed wrong answer never beats an unparsable one.
-    severity    0 for the gold ratings down to -1: mean distance / 4 over the categories that gold or answer rate above 0
-    grounding   think mode: +1 for a reasoning with a quote that stands in the listing; -1 for an invented quote, for the
-                whole listing as "evidence", or for a reasoning that contradicts the answer; only paid when the decision is
-                right, so that quoting well is no consolation
+    severity    0 for the gold ratings down to -1: mean distance / 4 over the categories that gold or answer rate
+                above 0
+    grounding   think mode: +1 for a reasoning with a quote that stands in the listing; -1 for an invented quote, for
+                the whole listing as "evidence", or for a reasoning that contradicts the answer; only paid when the
+                decision is right, so that quoting well is no consolation
     length      0, and down to -1 over the last fifth before the completion cap
 
 Unparsable completions get 0 from every part but `decision`: parsing is a gate.
@@ -119,13 +120,13 @@ def grounding_reward(policy: Policy, answer: Answer, gold: Ratings, listing: str
 
 
 _CLEARS = re.compile(
-    r"\b(?:nothing (?:here )?(?:wrong|prohibited|violating|breaks)|harmless|is allowed|no violation|does not (?:break|violate)|"
-    r"within the rules|is fine)\b",
+    r"\b(?:nothing (?:here )?(?:wrong|prohibited|violating|breaks)|harmless|is allowed|no violation|"
+    r"does not (?:break|violate)|within the rules|is fine)\b",
     re.IGNORECASE,
 )
 _ACCUSES = re.compile(
-    r"(?<!not )(?<!never )(?<!no )\b(?:violates|a (?:clear |severe )?violation|breaks the rule|is prohibited|is disallowed|not allowed|"
-    r"must be (?:removed|disallowed))\b",
+    r"(?<!not )(?<!never )(?<!no )\b(?:violates|a (?:clear |severe )?violation|breaks the rule|is prohibited|"
+    r"is disallowed|not allowed|must be (?:removed|disallowed))\b",
     re.IGNORECASE,
 )
 

@@ -1,4 +1,4 @@
-"""Every knob of a training run, typed, on one screen each. `configs/sft.yaml` and `configs/grpo.yaml` are these classes."""
+"""Every knob of a training run, typed, on one screen each: what `configs/sft.yaml` and `configs/grpo.yaml` hold."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class GrpoSettings(RunSettings):
     """Cap of a completion; about 65 tokens are the answer, the rest is reasoning."""
     loss: Literal["dapo", "dr_grpo", "grpo"] = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "none"
-    """Divide advantages by a standard deviation? "none" keeps easy and hard groups comparable (Dr. GRPO, 2503.20783)."""
+    """Divide advantages by which standard deviation; "none" keeps easy and hard groups alike (Dr. GRPO, 2503.20783)."""
     beta: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the KL penalty towards the start model; 0 saves a forward pass."""
     unsure_low: Share = 0.02

@@ -70,7 +70,7 @@ def collate(rows: list[WeightedRow], prefix_ids: list[int], pad_id: int) -> dict
 
 
 def shared_prefix_hidden(model: Any, prefix_P: Tensor, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    """Last hidden states (B, T, H) of rows that all follow the same prefix, forwarded once. Exact, gradients included."""
+    """Last hidden states (B, T, H) of rows after a shared prefix, forwarded once. Exact, gradients included."""
     decoder = model.get_decoder()
     cache = DynamicCache(config=model.config)
     decoder(prefix_P[None], past_key_values=cache, use_cache=True)

@@ -1,0 +1,5 @@
+"""`python -m modsmith`."""
+
+from modsmith.cli import main
+
+main()

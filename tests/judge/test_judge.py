@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from modsmith.judge import Judge
+from modsmith.listing import Listing
+from modsmith.policy import load_policy
+
+FILLER = "A healthy plant from my greenhouse, posted on Mondays. "
+
+
+def test_verdicts_come_in_the_given_order_from_batches_sorted_by_length(word_judge: Judge) -> None:
+    listings = [
+        Listing(id=str(i), title="rarest" if i % 3 == 0 else "fern", description=FILLER * (i % 5)) for i in range(11)
+    ]
+    verdicts = word_judge.rate(listings)
+    assert [verdict.id for verdict in verdicts] == [listing.id for listing in listings]
+    assert [verdict.decision for verdict in verdicts] == ["disallow" if i % 3 == 0 else "allow" for i in range(11)]
+    assert word_judge.batches == [4, 4, 3]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("place", [0.0, 0.31, 0.5, 0.77, 1.0])
+def test_a_violation_anywhere_in_a_long_listing_counts(word_judge: Judge, place: float) -> None:
+    text = FILLER * 3700
+    cut = int(place * len(text))
+    long = Listing(id="long", title="Fern", description=text[:cut] + " rarest " + text[cut:])
+    assert len(long.description) > 200_000
+    verdict, clean = word_judge.rate([long, Listing(id="clean", title="Fern", description=text)])
+    assert (verdict.decision, clean.decision) == ("disallow", "allow")
+    assert verdict.ratings == {"invasive_species": 0, "wild_taken": 0, "false_rarity": 3}
+    assert verdict.windows > 1
+
+
+def test_an_answer_that_does_not_parse_fails_to_a_person(word_judge: Judge) -> None:
+    verdict = word_judge.rate([Listing(id="1", title="gibberish")])[0]
+    assert (verdict.decision, verdict.ratings, verdict.scores, verdict.parse_ok) == ("review", None, None, False)
+
+
+def test_the_policys_thresholds_decide(word_judge: Judge) -> None:
+    """0.94 at rating 3 or above: false_rarity disallows from 0.4, as its policy says."""
+    verdict = word_judge.rate([Listing(id="1", title="rarest")])[0]
+    assert verdict.scores is not None and verdict.scores["false_rarity"] == pytest.approx(0.94)
+    assert verdict.policy_version.startswith("plant-market@0.3+")
+
+
+def test_no_listings_no_verdicts(word_judge: Judge) -> None:
+    assert word_judge.rate([]) == []
+
+
+def test_the_shipped_model_is_deterministic_and_thinks_with_grounded_quotes() -> None:
+    judge = Judge.load("shipped", load_policy(), mode="think")
+    listings = [
+        Listing(
+            id="1",
+            title="4,000 live channels",
+            description="Every match and film, works on the stick, login in 5 minutes.",
+        ),
+        Listing(id="2", title="Watercolour brushes", description="40 brushes for your tablet, instant download."),
+    ]
+    first, again = judge.rate(listings), judge.rate(listings)
+    assert first == again
+    for listing, verdict in zip(listings, first, strict=True):
+        assert verdict.parse_ok and verdict.reasoning
+        assert all(quote.lower() in " ".join(listing.text.lower().split()) for quote in verdict.evidence)

@@ -1,0 +1,72 @@
+"""Drafted decoding writes what greedy decoding writes, token for token, on the embedded model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from modsmith.corpus import Example, load_corpus, of_split
+from modsmith.judge import Judge
+from modsmith.policy import load_policy
+from modsmith.prompt import Mode
+from modsmith.training.decode import forward_prefix, generate, pad_left, read_answers
+
+POLICY = load_policy()
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge.load("shipped", POLICY, precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[Example]:
+    """Short and long, violating and allowed, of every category."""
+    test = of_split(load_corpus("written", POLICY), "test")
+    return [next(e for e in test if e.category == name and e.violates) for name in POLICY.category_ids] + test[::60]
+
+
+def greedy(judge: Judge, example: Example, mode: Mode, limit: int) -> list[int]:
+    """What `transformers` itself generates from the whole prompt, one listing at a time, without our caches."""
+    ids = torch.tensor([judge.encoder.prompt_ids(example.listing, mode)])
+    with torch.inference_mode():
+        written = judge.model.generate(ids, max_new_tokens=limit, do_sample=False, pad_token_id=judge.encoder.end_id)
+    tokens = written[0, ids.shape[1] :].tolist()
+    return tokens[:-1] if tokens[-1] == judge.encoder.end_id else tokens
+
+
+def test_direct_answers_equal_greedy_decoding(judge: Judge, examples: list[Example]) -> None:
+    prefix = forward_prefix(judge.model, judge.encoder)
+    rests = [judge.encoder.rest_ids(example.listing, "direct") for example in examples]
+    readout = read_answers(judge.model, judge.encoder, prefix, rests)
+    reference = [greedy(judge, example, "direct", 90) for example in examples]
+    assert readout.as_laid_out_B.all(), "the shipped model leaves the layout"
+    assert readout.answer_BA.tolist() == reference
+    draft = judge.encoder.answer_ids(dict.fromkeys(POLICY.category_ids, 0))
+    assert sum(answer != draft for answer in reference) >= 3, (
+        "no digit had to be replaced: the test would prove nothing"
+    )
+
+
+def test_reasoning_equals_greedy_decoding(judge: Judge, examples: list[Example]) -> None:
+    prefix = forward_prefix(judge.model, judge.encoder)
+    few = examples[:4]
+    rests = [judge.encoder.rest_ids(example.listing, "think") for example in few]
+    ours = generate(judge.model, judge.encoder, prefix, rests, 40)
+    assert ours == [greedy(judge, example, "think", 40) for example in few]
+
+
+def test_digit_distributions_do_not_depend_on_the_batch(judge: Judge, examples: list[Example]) -> None:
+    prefix = forward_prefix(judge.model, judge.encoder)
+    rests = [judge.encoder.rest_ids(example.listing, "direct") for example in examples[:5]]
+    together = read_answers(judge.model, judge.encoder, prefix, rests).digits_BCD
+    for index, rest in enumerate(rests):
+        alone = read_answers(judge.model, judge.encoder, prefix, [rest]).digits_BCD[0]
+        torch.testing.assert_close(alone, together[index], atol=1e-3, rtol=1e-3)
+    assert torch.allclose(together.exp().sum(-1), torch.ones(()), atol=1e-4)
+
+
+def test_rows_are_padded_on_the_left() -> None:
+    ids, mask = pad_left([[5], [6, 7, 8]], pad_id=0)
+    assert ids.tolist() == [[0, 0, 5], [6, 7, 8]]
+    assert mask.tolist() == [[0, 0, 1], [1, 1, 1]]
