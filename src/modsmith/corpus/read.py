@@ -30,7 +30,7 @@ def load_corpus(source: str | Path, policy: Policy, reasons: bool = True) -> lis
 
     `source` is "written" (the built-in one), a folder of hand-written YAML files or of `train`/`validation`/`test`
     Parquet files, a YAML file, a JSONL file or a Parquet file. Splits that the file already names are kept; the rest is
-    split by group. `reasons=False` takes examples without rationale and evidence: enough to measure on, not to train on.
+    split by group. With `reasons=False`, rationale and evidence may be missing: enough to measure on.
     Raises `UserError` on the first bad example, naming file and place.
     """
     examples = _read(source, policy)
