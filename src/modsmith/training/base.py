@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from modsmith.errors import UserError
+from modsmith.training.precision import use_bf16_linears
 
 if TYPE_CHECKING:
     import torch
@@ -92,10 +93,12 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
         from peft import PeftModel
 
         base_name = _adapter_base(folder)
-        base = load_model(base_name, precision)
+        base = load_model(base_name, "fp32" if merge else precision)
         model = PeftModel.from_pretrained(base.model, str(folder), is_trainable=not merge)
-        if merge:
+        if merge:  # in fp32: a small change of a weight would be lost in bf16 rounding
             model = model.merge_and_unload()
+            if dtype is torch.bfloat16:
+                use_bf16_linears(model)
         return LoadedModel(model.eval() if merge else model, base.tokenizer, name, folder)
 
     source = str(embedded_base()) if name == EMBEDDED else str(folder or name)
@@ -105,7 +108,7 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             tokenizer = AutoTokenizer.from_pretrained(source)
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
         if folder is None and name != EMBEDDED:
             raise UserError(
@@ -117,6 +120,8 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
         raise UserError(f"model {name!r} has no chat template; use the instruction-tuned variant of it")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if dtype is torch.bfloat16:
+        use_bf16_linears(model)
     if torch.cuda.is_available():
         model = model.to("cuda")
     return LoadedModel(model.eval(), tokenizer, name, folder)
