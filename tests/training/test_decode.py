@@ -14,9 +14,27 @@ from modsmith.training.decode import forward_prefix, generate, pad_left, read_an
 POLICY = load_policy()
 
 
+class Leaning(torch.nn.Module):
+    """The output head with a push towards one digit, so that about half of all ratings differ from the draft and the
+    tests see many replacements whatever the shipped model has learned."""
+
+    def __init__(self, head: torch.nn.Module, digit: int, push: float) -> None:
+        super().__init__()
+        self.head, self.digit, self.push = head, digit, push
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        logits = self.head(hidden)
+        logits[..., self.digit] += self.push
+        return logits
+
+
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge.load("shipped", POLICY, precision="fp32")
+def judge(examples: list[Example]) -> Judge:
+    judge = Judge.load("shipped", POLICY, precision="fp32")
+    log_digits = torch.tensor(judge.digit_log_probs([example.listing for example in examples[:6]]))
+    push = float((log_digits[..., 0] - log_digits[..., 3]).median())
+    judge.model.lm_head = Leaning(judge.model.lm_head, judge.encoder.digit_ids[3], push)
+    return judge
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from modsmith.corpus import load_corpus, of_split
 from modsmith.policy import load_policy
-from modsmith.training.plan import plan_passes, take_groups
+from modsmith.training.plan import plan_curriculum, plan_passes, take_groups
 
 TRAIN = of_split(load_corpus("written", load_policy()), "train")
 
@@ -50,3 +50,15 @@ def test_a_limited_corpus_keeps_its_mix_and_its_groups(limit: int) -> None:
     assert sum(example.violates for example in few) / len(few) == pytest.approx(share, abs=0.1)
     assert len({example.category for example in few}) == 10
     assert take_groups(TRAIN, None) == TRAIN
+
+
+def test_plain_cases_come_first() -> None:
+    batches = plan_curriculum(TRAIN, 0.5, 1.0, 8, 0.0, seed=1, length=_length)
+    plain = [example for example in TRAIN if example.violates or example.kind == "ordinary"]
+    seen = 0
+    for first in batches:
+        if not all(item.example.violates or item.example.kind == "ordinary" for item in first):
+            break
+        seen += len(first)
+    assert seen >= 0.5 * len(plain) - 8
+    assert sum(map(len, batches)) == pytest.approx(0.5 * len(plain) + len(TRAIN), abs=16)

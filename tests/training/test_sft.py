@@ -28,6 +28,7 @@ def settings(tiny_model_folder: Path, plant_policy_file: Path, plant_corpus_file
         base=str(tiny_model_folder),
         policy=str(plant_policy_file),
         corpus=str(plant_corpus_file),
+        plain_epochs=0.0,
         epochs=4,
         batch_size=4,
         learning_rate=0.01,

@@ -57,6 +57,21 @@ def plan_passes(
     return batches
 
 
+def plan_curriculum(
+    examples: Sequence[Example],
+    plain_epochs: float,
+    epochs: float,
+    batch_size: int,
+    think_share: float,
+    seed: int,
+    length: Callable[[Example], int],
+) -> list[list[Pass]]:
+    """First the plain cases, where the category alone gives the answer away, then everything."""
+    plain = [example for example in examples if example.violates or example.kind == "ordinary"]
+    first = plan_passes(plain, plain_epochs, batch_size, think_share, seed, length)
+    return first + plan_passes(examples, epochs, batch_size, think_share, seed + 1, length)
+
+
 def _fill_batches(
     groups: list[list[Example]], batch_size: int, think_share: float, draw: random.Random
 ) -> list[list[Pass]]:

@@ -1,8 +1,8 @@
 """bf16 where the arithmetic is, fp32 where the information is.
 
-A small model's residual stream holds a few huge values beside the small ones that tell one listing from another; in bf16
-(eight bits of mantissa) the small ones are rounded away, and logits near 20 move in steps of 0.125. So only the linear
-layers, nearly all of the arithmetic, run in bf16; embeddings, norms, residual stream and output head stay fp32.
+A small model's residual stream holds a few huge values beside the small ones that tell one listing from another; in
+bf16 (eight bits of mantissa) the small ones are rounded away, and logits near 20 move in steps of 0.125. So only the
+linear layers, nearly all of the arithmetic, run in bf16; embeddings, norms, residual stream and head stay fp32.
 """
 
 from __future__ import annotations

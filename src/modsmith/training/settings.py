@@ -34,8 +34,8 @@ class RunSettings(BaseModel):
     """Rank of the adapters on all linear layers; 0 trains every weight."""
     lora_alpha: Count = 32
     """Adapter output is scaled by alpha / rank."""
-    learning_rate: Positive = 1e-3
-    """Peak rate. Adapters want about ten times what full fine-tuning wants (2e-4)."""
+    learning_rate: Positive = 4e-4
+    """Peak rate. Adapters want more than full fine-tuning does (1e-4)."""
     warmup_share: Share = 0.05
     """Share of all steps over which the rate rises; it then falls as a half cosine."""
     max_grad_norm: Positive = 1.0
@@ -53,12 +53,16 @@ class RunSettings(BaseModel):
 class SftSettings(RunSettings):
     """Supervised fine-tuning: the format, the labels, and the reasons for them."""
 
+    plain_epochs: Annotated[float, Field(ge=0)] = 0.5
+    """Passes over the plain cases (violating and ordinary listings) before the others come in. They teach which
+    category a listing is about; with twins from the start, half of each category allowed, that takes far longer."""
     epochs: Positive = 3.0
-    batch_size: Count = 16
+    """Passes over all listings after that."""
+    batch_size: Count = 8
     """Listings per optimiser step; the two sides of a twin are always in the same batch."""
     think_share: Share = 0.15
     """Share of passes with reasoning; the others teach the direct answer."""
-    weight_zero: Share = 0.05
+    weight_zero: Share = 0.15
     """Loss weight of a rating-0 digit of a category the listing was not written for (the one it was written for weighs
     1, whatever its rating). 95 % of digits are 0: unweighted, the model stays at all zeros for epochs."""
     weight_frame: Share = 0.005

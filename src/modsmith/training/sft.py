@@ -26,7 +26,7 @@ from modsmith.policy import Policy, load_policy
 from modsmith.prompt import render_reasoning
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.encode import PromptEncoder
-from modsmith.training.plan import Pass, plan_passes, take_groups
+from modsmith.training.plan import Pass, plan_curriculum, take_groups
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import SftSettings
 
@@ -187,6 +187,12 @@ def train_sft(
 
 def _plan(train: Sequence[Example], encoder: PromptEncoder, settings: SftSettings) -> list[list[Pass]]:
     lengths = {example.id: len(example.listing.text) for example in train}
-    return plan_passes(
-        train, settings.epochs, settings.batch_size, settings.think_share, settings.seed, lambda e: lengths[e.id]
+    return plan_curriculum(
+        train,
+        settings.plain_epochs,
+        settings.epochs,
+        settings.batch_size,
+        settings.think_share,
+        settings.seed,
+        lambda example: lengths[example.id],
     )
