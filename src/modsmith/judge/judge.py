@@ -118,27 +118,31 @@ class Judge:
         ]
 
     def digit_log_probs(self, listings: Sequence[Listing]) -> np.ndarray:
-        """Uncalibrated log-probabilities (N, C, 5) of each first window's digits: what calibration is fitted on."""
+        """Uncalibrated log-probabilities (N, C, 5) of the direct answer's digits, of each listing's first window: what
+        calibration is fitted on."""
+        prefix = self._policy_prefix()
         found: list[np.ndarray] = []
         for start in range(0, len(listings), self.batch_size):
-            rests = [
-                self.encoder.rest_ids(split_windows(one)[0], self.mode)
-                for one in listings[start : start + self.batch_size]
-            ]
-            found += [reading.log_digits for reading in self._read(rests)]
-        return np.stack(found)
+            batch = listings[start : start + self.batch_size]
+            rests = [self.encoder.rest_ids(split_windows(listing)[0], "direct") for listing in batch]
+            found.append(read_answers(self.model, self.encoder, prefix, rests).digits_BCD.cpu().numpy())
+        return np.concatenate(found)
+
+    def _policy_prefix(self) -> Prefix:
+        if self._prefix is None:
+            self._prefix = forward_prefix(self.model, self.encoder)
+        return self._prefix
 
     def _read(self, rests: list[list[int]]) -> list[WindowReading]:
         """One batch of prompts (without the policy prefix) to digit distributions and parsed answers."""
-        if self._prefix is None:
-            self._prefix = forward_prefix(self.model, self.encoder)
+        prefix = self._policy_prefix()
         reasonings: list[list[int]] = [[] for _ in rests]
         if self.mode == "think":
             reasonings = generate(
-                self.model, self.encoder, self._prefix, rests, MAX_REASONING_TOKENS, stop_text=REASONING_CLOSE + "\n"
+                self.model, self.encoder, prefix, rests, MAX_REASONING_TOKENS, stop_text=REASONING_CLOSE + "\n"
             )
         prompts = [rest + reasoning for rest, reasoning in zip(rests, reasonings, strict=True)]
-        readout = read_answers(self.model, self.encoder, self._prefix, prompts)
+        readout = read_answers(self.model, self.encoder, prefix, prompts)
         decode = self.encoder.tokenizer.decode
         texts = [
             decode([*reasoning, *answer])
@@ -147,7 +151,7 @@ class Judge:
         off_layout = [index for index, ok in enumerate(readout.as_laid_out_B.tolist()) if not ok]
         if off_layout:  # greedy decoding leaves the drafted layout: let it speak, and parse what it says
             limit = readout.answer_BA.shape[1] + 16
-            spoken = generate(self.model, self.encoder, self._prefix, [prompts[i] for i in off_layout], limit)
+            spoken = generate(self.model, self.encoder, prefix, [prompts[i] for i in off_layout], limit)
             for index, tokens in zip(off_layout, spoken, strict=True):
                 texts[index] = decode([*reasonings[index], *tokens])
         digits = readout.digits_BCD.cpu().numpy()

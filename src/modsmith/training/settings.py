@@ -65,7 +65,7 @@ class SftSettings(RunSettings):
     weight_zero: Share = 0.15
     """Loss weight of a rating-0 digit of a category the listing was not written for (the one it was written for weighs
     1, whatever its rating). 95 % of digits are 0: unweighted, the model stays at all zeros for epochs."""
-    weight_frame: Share = 0.005
+    weight_frame: Share = 0.02
     """Loss weight of the answer's fixed text (category names, tags)."""
     weight_reasoning: Share = 0.05
     """Loss weight of a reasoning token."""
