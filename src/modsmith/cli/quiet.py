@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 
 
@@ -10,8 +9,9 @@ def quiet_libraries() -> None:
     """Silence what a user of modsmith can do nothing about; errors still show."""
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|torch)(\.|$)")
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(transformers|trl|peft|torch|accelerate)(\.|$)")
-    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # its retries; we say the outcome in one sentence
-    from transformers.utils import logging as transformers_logging
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
 
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    hub_logging.set_verbosity_error()  # its retries: what comes of them is told in one sentence
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
