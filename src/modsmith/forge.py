@@ -29,7 +29,7 @@ from modsmith.prompt import MODES, Mode
 from modsmith.ratings import Verdict
 from modsmith.terminal import file_progress
 from modsmith.training.base import EMBEDDED, SHIPPED, load_model, model_folder
-from modsmith.training.plan import take_groups
+from modsmith.training.plan import take_units
 from modsmith.training.run import read_metrics
 from modsmith.training.settings import GrpoSettings, RunSettings, SftSettings
 
@@ -61,7 +61,7 @@ def train_station(station: str, settings: RunSettings, out: Path, resume: bool =
 def _held_out_scorer(settings: RunSettings, policy: Policy) -> Callable[[Any], dict[str, float]]:
     """Judge a fixed part of the validation split in direct mode, calibrated on the spot, and score it by the policy's
     costs. Validation only: the test split is never looked at during training."""
-    examples = take_groups(of_split(load_corpus(settings.corpus, policy), "validation"), settings.eval_limit)
+    examples = take_units(of_split(load_corpus(settings.corpus, policy), "validation"), settings.eval_limit)
     tokenizer = load_model(settings.base, "fp32").tokenizer
 
     def held_out(model: Any) -> dict[str, float]:
@@ -203,7 +203,7 @@ def run_demo(out: Path, config: Path) -> None:
     grpo = _train_or_keep("grpo", base, out / "grpo", console)
 
     stage(4, "evaluation on the test split")
-    test = take_groups(of_split(examples, "test"), test_limit)
+    test = take_units(of_split(examples, "test"), test_limit)
     with atomic_write(out / "test.jsonl") as file:
         file.writelines(json.dumps(example.to_record(), ensure_ascii=False) + "\n" for example in test)
     models = [f"base={EMBEDDED}", f"SFT={sft}", f"SFT + GRPO={grpo}", f"shipped={SHIPPED}"]

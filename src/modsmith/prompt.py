@@ -19,7 +19,7 @@ from typing import Literal
 
 from modsmith.listing import Listing
 from modsmith.policy import Policy
-from modsmith.ratings import LEVELS, Ratings
+from modsmith.ratings import BORDERLINE, LEVELS, Ratings
 
 Mode = Literal["direct", "think"]
 MODES: tuple[Mode, ...] = ("direct", "think")
@@ -142,17 +142,20 @@ def render_answer(ratings: Mapping[str, int]) -> str:
     return "\n".join([ANSWER_OPEN, *(f"{name}:{level}" for name, level in ratings.items()), ANSWER_CLOSE])
 
 
-def render_reasoning(rationale: str, quote: str = "") -> str:
-    """The reasoning block: why, then the verbatim quote it rests on."""
+def render_reasoning(rationale: str, quote: str = "", ratings: Mapping[str, int] | None = None) -> str:
+    """The reasoning block: why, the verbatim quote it rests on, and the categories it concerns (rated 2 or more)."""
     text = _flat(neutralise(rationale))
     if quote:
         text = f'{text.rstrip(".:; ")}: "{_flat(neutralise(quote))}".'
+    if ratings is not None:
+        concerned = [name.replace("_", " ") for name, level in ratings.items() if level >= BORDERLINE]
+        text += f" Concerns: {', '.join(concerned) or 'none'}."
     return f"{REASONING_OPEN}{neutralise(text)}{REASONING_CLOSE}\n"
 
 
 def render_completion(ratings: Mapping[str, int], mode: Mode, rationale: str = "", quote: str = "") -> str:
     """What the model is trained to write."""
-    return (render_reasoning(rationale, quote) if mode == "think" else "") + render_answer(ratings)
+    return (render_reasoning(rationale, quote, ratings) if mode == "think" else "") + render_answer(ratings)
 
 
 @dataclass(frozen=True, slots=True)

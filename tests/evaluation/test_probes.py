@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modsmith.corpus.surface import FUNCTION_WORDS, format_features, length_features
 from modsmith.errors import UserError
 from modsmith.evaluation import PROBES, Prediction, measure, measure_categories, run_probes
-from modsmith.evaluation.probes import FUNCTION_WORDS, format_features, length_features
 from modsmith.listing import Listing
 
 _NOUNS = "lamp river stone cloud garden window paper bridge candle forest silver market coffee winter pencil"

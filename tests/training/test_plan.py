@@ -6,7 +6,7 @@ import pytest
 
 from modsmith.corpus import load_corpus, of_split
 from modsmith.policy import load_policy
-from modsmith.training.plan import plan_curriculum, plan_passes, take_groups
+from modsmith.training.plan import plan_curriculum, plan_passes, take_units
 
 TRAIN = of_split(load_corpus("written", load_policy()), "train")
 
@@ -42,14 +42,14 @@ def test_batches_hold_listings_of_similar_length() -> None:
 
 @pytest.mark.parametrize("limit", [60, 300])
 def test_a_limited_corpus_keeps_its_mix_and_its_groups(limit: int) -> None:
-    few = take_groups(TRAIN, limit)
+    few = take_units(TRAIN, limit)
     assert limit - 2 <= len(few) <= limit
     whole = Counter(example.group for example in TRAIN)
     assert all(count == whole[group] for group, count in Counter(example.group for example in few).items())
     share = sum(example.violates for example in TRAIN) / len(TRAIN)
     assert sum(example.violates for example in few) / len(few) == pytest.approx(share, abs=0.1)
     assert len({example.category for example in few}) == 10
-    assert take_groups(TRAIN, None) == TRAIN
+    assert take_units(TRAIN, None) == TRAIN
 
 
 def test_plain_cases_come_first() -> None:

@@ -1,4 +1,4 @@
-"""`modsmith corpus show|stats|export`."""
+"""`modsmith corpus show|stats|export|build|audit`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(no_args_is_help=True)
 
-Source = Annotated[str, typer.Argument(help="written (built in), a folder, or a .jsonl or .parquet file.")]
+Source = Annotated[str, typer.Argument(help="standard or written (built in), a folder, or a .jsonl or .parquet file.")]
 PolicyOption = Annotated[str, typer.Option("--policy", help="A policy file; the built-in one by default.")]
 
 
@@ -94,3 +94,55 @@ def export(
     rules = load_policy(policy)
     for path in export_corpus(load_corpus(source, rules), out, rules.version_label):
         typer.echo(str(path))
+
+
+@app.command("build")
+def build(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the splits and the data card.")] = Path("data"),
+    size: Annotated[int, typer.Option(help="Listings.")] = 8000,
+    seed: Annotated[int, typer.Option(help="Another seed tells other offers through other shells.")] = 7,
+    violating: Annotated[float, typer.Option(help="Share of violating listings, 0.1 to 0.5.")] = 0.4,
+    policy: PolicyOption = "marketplace",
+) -> None:
+    """Write the training corpus from the listings, offers and shells that ship with modsmith."""
+    from modsmith.corpus import build_corpus, export_corpus
+    from modsmith.corpus.card import write_card
+    from modsmith.corpus.load import check_examples
+    from modsmith.policy import load_policy
+
+    rules = load_policy(policy)
+    examples = build_corpus(rules, size, seed, violating)
+    check_examples(examples, "built")
+    command = f"modsmith corpus build --size {size} --seed {seed} --violating {violating}"
+    for path in [*export_corpus(examples, out, rules.version_label), write_card(examples, out, rules, command)]:
+        typer.echo(str(path))
+
+
+@app.command("audit")
+def audit(
+    source: Source = "standard",
+    policy: PolicyOption = "marketplace",
+    out: Annotated[Path, typer.Option("--out", help="Folder for audit.html and audit.json.")] = Path("runs/audit"),
+    real: Annotated[Path | None, typer.Option(help="Real listings (.csv, .jsonl, .parquet) to compare with.")] = None,
+    columns: Annotated[str, typer.Option("--map", help="Column names of that file: title=name,...")] = "",
+) -> None:
+    """Look for what could be learnt from a corpus instead of the policy; exit with 1 when a limit is passed."""
+    from rich.console import Console
+
+    from modsmith.cli.judge import parse_map
+    from modsmith.corpus import corpus_hash, count, load_corpus
+    from modsmith.corpus.audit import audit_corpus, print_audit, write_audit
+    from modsmith.listing import Listing, read_listings
+    from modsmith.policy import load_policy
+    from modsmith.terminal import file_progress
+
+    examples = load_corpus(source, load_policy(policy), reasons=False)
+    field = [one for one in read_listings(real, parse_map(columns)) if isinstance(one, Listing)] if real else []
+    with file_progress("auditing") as tick:
+        found = audit_corpus(examples, count(examples), field, progress=tick)
+    console = Console()
+    print_audit(found, console)
+    page = write_audit(found, out, f"corpus {source}, hash {corpus_hash(examples)}")
+    console.print(f"\nreport: {page}", highlight=False)
+    if not found.ok:
+        raise typer.Exit(1)

@@ -33,11 +33,24 @@ class Example:
     generator: str
     """Who or what wrote it: "hand-a", or a model's name."""
     voice: str = ""
+    twin: str = ""
+    """Names the pair that a twin belongs to; a group may hold several. Empty for every other kind."""
+    shell: str = ""
+    """Id of the shell it is told through; empty when it was written whole."""
+    evasion: str = ""
+    """The disguise put on it, if any."""
+    slice: str = ""
+    """In the test split: what training has not seen ("unseen offer", "unseen shell", "unseen transform")."""
     split: Split | None = None
 
     @property
     def id(self) -> str:
         return self.listing.id
+
+    @property
+    def unit(self) -> str:
+        """What batches and samples keep whole: the pair of a twin, else the example itself."""
+        return (self.twin or self.group) if self.kind == "twin" else self.id
 
     @property
     def violates(self) -> bool:
@@ -78,6 +91,10 @@ class Example:
             "source": self.source,
             "generator": self.generator,
             "voice": self.voice,
+            "twin": self.twin,
+            "shell": self.shell,
+            "evasion": self.evasion,
+            "slice": self.slice,
             "split": self.split,
         }
 
@@ -100,17 +117,22 @@ class Example:
         category = record.get("category")
         if category is None:
             category = max(ratings, key=ratings.__getitem__) if ratings.top else ""
+        group = str(record.get("group") or listing.id)
         return cls(
             listing=listing,
             ratings=ratings,
             rationale=str(record.get("rationale") or ""),
             evidence=str(record.get("evidence") or ""),
-            group=str(record.get("group") or listing.id),
+            group=group,
             kind=kind,
             category=str(category),
             source=str(record.get("source") or source),
             generator=str(record.get("generator") or "unknown"),
             voice=str(record.get("voice") or ""),
+            twin=str(record.get("twin") or (group if kind == "twin" else "")),
+            shell=str(record.get("shell") or ""),
+            evasion=str(record.get("evasion") or ""),
+            slice=str(record.get("slice") or ""),
             split=split,
         )
 
@@ -125,5 +147,9 @@ _GOLD_FIELDS = {
     "source",
     "generator",
     "voice",
+    "twin",
+    "shell",
+    "evasion",
+    "slice",
     "split",
 }

@@ -1,67 +1,34 @@
-"""Reading a corpus: the hand-written one in the package, a folder of such YAML files, JSONL or Parquet."""
+"""Reading a corpus from files: a folder of hand-written YAML files, JSONL or Parquet."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from modsmith.corpus.example import KINDS, SPLITS, Example
-from modsmith.corpus.split import assign_splits
 from modsmith.errors import UserError
 from modsmith.files import read_text
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import Ratings
 
-BUILT_IN = "written"
-"""The hand-written corpus that ships with modsmith."""
-
 _GROUP_KEYS = {"group", "kind", "voice", "language", "listings"}
 _LISTING_KEYS = {"title", "description", "price", "tags", "files", "ratings", "rationale", "evidence"}
 
 
-def load_corpus(source: str | Path, policy: Policy, reasons: bool = True) -> list[Example]:
-    """Load a corpus and give every example a split.
-
-    `source` is "written" (the built-in one), a folder of hand-written YAML files or of `train`/`validation`/`test`
-    Parquet files, a YAML file, a JSONL file or a Parquet file. Splits that the file already names are kept; the rest is
-    split by group. With `reasons=False`, rationale and evidence may be missing: enough to measure on.
-    Raises `UserError` on the first bad example, naming file and place.
-    """
-    examples = _read(source, policy)
-    if not examples:
-        raise UserError(f"corpus {source} holds no examples")
-    seen: set[str] = set()
-    for example in examples:
-        if reasons and (problem := example.problem()):
-            raise UserError(f"corpus {source}, example {example.id}: {problem}")
-        if example.id in seen:
-            raise UserError(f"corpus {source}: the id {example.id} is used twice")
-        seen.add(example.id)
-    try:
-        return assign_splits(examples)
-    except ValueError as error:
-        raise UserError(f"corpus {source}: {error}") from error
-
-
-def _read(source: str | Path, policy: Policy) -> list[Example]:
-    if str(source) == BUILT_IN:
-        folder = resources.files("modsmith.corpus").joinpath("written")
-        with resources.as_file(folder) as path:
-            return list(_read_folder(path, policy, BUILT_IN))
-    path = Path(source)
+def read_corpus(path: Path, policy: Policy) -> list[Example]:
+    """Every example of a folder or file, unchecked and with the splits that it names itself. Raises `UserError`."""
     if path.is_dir():
         tables = [table for split in SPLITS if (table := path / f"{split}.parquet").is_file()]
         if tables:
             return [example for table in tables for example in _read_parquet(table, policy)]
-        return list(_read_folder(path, policy, path.name))
+        return list(read_folder(path, policy, path.name))
     if not path.is_file():
-        raise UserError(f'there is no corpus at {source}; give "{BUILT_IN}", a folder, or a .jsonl or .parquet file')
+        raise UserError(f"there is no corpus at {path}; give a built-in name, a folder, or a .jsonl or .parquet file")
     if path.suffix in (".yaml", ".yml"):
         return list(_read_yaml(path, policy, path.name, category=""))
     if path.suffix == ".parquet":
@@ -69,7 +36,7 @@ def _read(source: str | Path, policy: Policy) -> list[Example]:
     return list(_read_jsonl(path, policy))
 
 
-def _read_folder(folder: Path, policy: Policy, source: str) -> Iterator[Example]:
+def read_folder(folder: Path, policy: Policy, source: str) -> Iterator[Example]:
     """`folder/CATEGORY/HAND-anything.yaml`; the folder `ordinary` holds listings of no category."""
     files = sorted(folder.rglob("*.yaml"))
     if not files:
@@ -127,6 +94,7 @@ def _read_group(
                 source=source,
                 generator=generator,
                 voice=str(group["voice"]),
+                twin=str(name) if group["kind"] == "twin" else "",
             )
         except ValueError as error:
             raise UserError(f"{place}: {error}") from error

@@ -27,17 +27,21 @@ def assign_splits(examples: Sequence[Example], seed: int = 0) -> list[Example]:
     for example in examples:
         if example.group not in fixed:
             strata[example.category, example.kind].setdefault(example.group)
-    split_of: dict[str, Split] = dict(fixed)
+    split_of = dict(fixed)
     for groups in strata.values():
-        ordered = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-        for index, group in enumerate(ordered):
-            split_of.setdefault(group, _split_at((index + 0.5) / len(ordered)))
+        split_of = draw_splits(list(groups), seed) | split_of
     return [replace(example, split=split_of[example.group]) for example in examples]
 
 
+def draw_splits(groups: Sequence[str], seed: int = 0) -> dict[str, Split]:
+    """A split for each of the names, in the shares above. Test comes first, so that the smallest strata are still
+    measured."""
+    ordered = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
+    return {group: _split_at((index + 0.5) / len(ordered)) for index, group in enumerate(ordered)}
+
+
 def _split_at(position: float) -> Split:
-    """The split that owns `position` (0..1) when the shares are laid end to end; test first, so that the smallest
-    strata are still measured."""
+    """The split that owns `position` (0..1) when the shares are laid end to end."""
     if position < SHARES["test"]:
         return "test"
     return "validation" if position < SHARES["test"] + SHARES["validation"] else "train"

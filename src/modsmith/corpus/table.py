@@ -26,11 +26,17 @@ def to_dataset(examples: Sequence[Example]) -> datasets.Dataset:
 
 
 def corpus_hash(examples: Sequence[Example]) -> str:
-    """Sixteen hex digits over every example in order: what a model card names as its training data."""
+    """Sixteen hex digits over what is learnt and where, in order: what a model card names as its training data.
+    Provenance that changes no lesson (who wrote it, in which voice) does not count."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(json.dumps(example.to_record(), sort_keys=True, ensure_ascii=False).encode())
+        record = example.to_record()
+        lesson = {key: record[key] for key in _LESSON}
+        digest.update(json.dumps(lesson, sort_keys=True, ensure_ascii=False).encode())
     return digest.hexdigest()[:16]
+
+
+_LESSON = ("id", "title", "description", "price", "tags", "files", "ratings", "rationale", "evidence", "group", "split")
 
 
 def export_corpus(examples: Sequence[Example], folder: Path, policy_version: str) -> list[Path]:
@@ -77,7 +83,10 @@ def count(examples: Sequence[Example]) -> dict[str, Any]:
         "by_kind": dict(Counter(example.kind for example in examples)),
         "by_category": dict(Counter(example.category or "(none)" for example in examples)),
         "by_language": dict(Counter(example.listing.language for example in examples)),
+        "by_source": dict(Counter(example.source for example in examples)),
         "by_generator": dict(Counter(example.generator for example in examples)),
+        "by_evasion": dict(Counter(example.evasion or "(none)" for example in examples)),
+        "by_slice": dict(Counter(example.slice or "(none)" for example in examples)),
         "ratings": {name: {str(level): found[level] for level in range(5)} for name, found in ratings.items()},
     }
 

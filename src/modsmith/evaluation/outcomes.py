@@ -201,5 +201,5 @@ def _twin_pairs(examples: Sequence[Example]) -> list[tuple[int, int]]:
     sides: dict[str, list[int]] = defaultdict(list)
     for place, example in enumerate(examples):
         if example.kind == "twin":
-            sides[example.group].append(place)
+            sides[example.unit].append(place)
     return [(places[0], places[1]) for places in sides.values() if len(places) == 2]

@@ -20,13 +20,13 @@ own best guess. Balanced weights lift every P, so the probes' Brier scores say l
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from modsmith.corpus import Example
+from modsmith.corpus.surface import SHORTCUTS, WORDS_C, bag_of_words, classifier
 from modsmith.errors import UserError
 from modsmith.evaluation.outcomes import Array, Prediction, gold_disallowed
 from modsmith.listing import Listing
@@ -57,8 +57,8 @@ def run_probes(
     found: dict[str, list[Verdict]] = {}
     share = float(gold.mean())
     found["majority"] = _decisions("majority", np.full(len(asked), share), asked, policy)
-    for name, make in _SHORTCUTS.items():
-        chances = _fit(make(seed), seen, gold, asked)
+    for name in PROBES[1:-1]:
+        chances = _fit(SHORTCUTS[name](seed), seen, gold, asked)
         found[name] = _decisions(name, chances, asked, policy)
     found["bag of words"] = _bag_of_words(train, gold, asked, policy, seed)
     return found
@@ -82,15 +82,15 @@ def _decisions(name: str, chances: Array, listings: Sequence[Listing], policy: P
 def _bag_of_words(
     train: Sequence[Example], gold: Array, asked: Sequence[Listing], policy: Policy, seed: int
 ) -> list[Verdict]:
-    words = _bag_features()
+    words = bag_of_words()
     seen_words = words.fit_transform([example.listing.text for example in train])
     asked_words = words.transform([listing.text for listing in asked])
-    chances = _fit(_classifier(seed, WORDS_C), seen_words, gold, asked_words)
+    chances = _fit(classifier(seed, WORDS_C), seen_words, gold, asked_words)
     scores_NC = np.zeros((len(asked), len(policy.category_ids)))
     for c, category in enumerate(policy.category_ids):
         labels = np.array([example.ratings[category] >= VIOLATION for example in train])
         if labels.any():
-            scores_NC[:, c] = _fit(_classifier(seed), seen_words, labels, asked_words)
+            scores_NC[:, c] = _fit(classifier(seed), seen_words, labels, asked_words)
     verdicts: list[Verdict] = []
     for listing, chance, row in zip(asked, chances, scores_NC, strict=True):
         scores = dict(zip(policy.category_ids, map(float, row), strict=True))
@@ -113,148 +113,3 @@ def _fit(model: Any, seen: Any, labels: Array, asked: Any) -> Array:
     if labels.all() or not labels.any():
         return np.full(asked.shape[0] if hasattr(asked, "shape") else len(asked), float(labels[0]))
     return np.asarray(model.fit(seen, labels).predict_proba(asked)[:, 1])
-
-
-# --- models -----------------------------------------------------------------------------------------------------------
-
-
-WORDS_C = 20.0
-"""Inverse regularisation of the bag-of-words decision: of seven values from 0.03 to 50 the best by F1 on
-the validation split of the built-in corpus."""
-
-
-def _classifier(seed: int, c: float = 1.0) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    # liblinear: several times faster than lbfgs on a hundred thousand sparse columns.
-    return LogisticRegression(C=c, class_weight="balanced", solver="liblinear", random_state=seed)
-
-
-def _numbers(features: Callable[[Listing], list[float]], seed: int) -> Any:
-    """Logistic regression on standardised features, their squares and their products."""
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
-
-    def table(listings: Sequence[Listing]) -> Array:
-        return np.array([features(listing) for listing in listings])
-
-    return make_pipeline(
-        FunctionTransformer(table), StandardScaler(), PolynomialFeatures(2, include_bias=False), StandardScaler(),
-        _classifier(seed),
-    )  # fmt: skip
-
-
-def _length(seed: int) -> Any:
-    return _numbers(length_features, seed)
-
-
-def _formatting(seed: int) -> Any:
-    return _numbers(format_features, seed)
-
-
-def _function_words(seed: int) -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_pipeline
-
-    vocabulary = sorted(FUNCTION_WORDS)
-    words = TfidfVectorizer(preprocessor=_text, vocabulary=vocabulary, token_pattern=r"[a-z']+", sublinear_tf=True)
-    return make_pipeline(words, _classifier(seed))
-
-
-def _text(listing: Listing) -> str:
-    return listing.text.lower().replace("’", "'")
-
-
-def _bag_features() -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_union
-
-    return make_union(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, min_df=2, max_features=50_000),
-    )
-
-
-_SHORTCUTS: dict[str, Callable[[int], Any]] = {
-    "length only": _length,
-    "formatting only": _formatting,
-    "function words only": _function_words,
-}
-
-
-# --- features ---------------------------------------------------------------------------------------------------------
-
-
-def length_features(listing: Listing) -> list[float]:
-    """Logarithms of characters and words of title and description, and of the description's lines."""
-    texts = (listing.title, listing.description)
-    counts = [len(text) for text in texts] + [len(text.split()) for text in texts] + [listing.description.count("\n")]
-    return np.log1p(counts).tolist()  # type: ignore[no-any-return]
-
-
-_LAYOUT = [
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        r"^ {0,3}#{1,6} ",  # heading
-        r"^\s*[-*+•–] ",  # bullet
-        r"^\s*\d+[.)] ",  # numbered item
-        r"^\s*\|.*\|\s*$",  # table row
-        r"^\s*(?:-{3,}|\*{3,}|_{3,})\s*$",  # rule
-        r"^\s*>",  # quotation
-        r"\n\s*\n",  # paragraph
-        r"\*\*|__",  # bold
-        r"(?<!\*)\*(?!\*|\s)",  # italic
-        r"`",  # code
-        r"https?://|\[[^\]]*\]\(",  # link
-        "[\u2190-\u21ff\u2600-\u27bf\u2b50\U0001f000-\U0001faff]",  # emoji and arrows
-        r"\b[^\W\d_]*[A-Z][^\W\d_]*[A-Z]{2,}\b",  # word in capitals
-        r"\.\.\.|…",
-        r"[–—]",
-        r"!",
-        r"\?",
-        r",",
-        r"\.",
-        r":",
-        r";",
-        r"['’]",
-        r"[\"“”„«»]",
-        r"[()]",
-        r"/",
-        r"&",
-        r"\+",
-        r"%",
-        r"[$€£]",
-    )
-]
-
-
-def format_features(listing: Listing) -> list[float]:
-    """Logarithms of layout and punctuation counts in title and description, the shares of capitals and digits, and
-    which fields are filled. No word is looked at."""
-    text = f"{listing.title}\n{listing.description}"
-    letters = sum(map(str.isalpha, text)) or 1
-    shares = [sum(map(str.isupper, text)) / letters, sum(map(str.isdigit, text)) / letters]
-    title = [sum(map(str.isupper, listing.title)) / (len(listing.title) or 1)]
-    fields = [float(bool(value)) for value in (listing.price, listing.tags, listing.files, listing.description)]
-    counts = [*(len(pattern.findall(text)) for pattern in _LAYOUT), len(listing.tags), len(listing.files)]
-    return [*np.log1p(counts).tolist(), *shares, *title, *fields]
-
-
-_CLOSED_CLASS = """
-    a about above after again against all also although always am among an and another any anybody anyone anything
-    are aren't around as at away back be because been before being below beneath beside besides between beyond both but
-    by can can't cannot could couldn't did didn't do does doesn't doing don't done down during each either else enough
-    even ever every everybody everyone everything except few for from further had hadn't has hasn't have haven't having
-    he he'd he'll he's hence her here hers herself him himself his how however i i'd i'll i'm i've if in indeed inside
-    instead into is isn't it it's its itself just least less let let's like many may maybe me might mine more most much
-    must my myself near neither never no nobody none nor not nothing now of off often on once one only onto or other
-    others otherwise ought our ours ourselves out outside over own per perhaps quite rather same shall she she'll she's
-    should shouldn't since so some somebody someone something sometimes soon still such than that that's the their
-    theirs them themselves then there there's therefore these they they'd they'll they're they've this those though
-    through throughout thus till to together too toward towards under unless until up upon us very via was wasn't we
-    we'd we'll we're we've well were weren't what what's whatever when whenever where wherever whether which whichever
-    while who whoever whole whom whose why will with within without won't would wouldn't yet you you'd you'll you're
-    you've your yours yourself yourselves
-"""
-FUNCTION_WORDS = frozenset(_CLOSED_CLASS.split())
-"""Closed-class English words: articles, pronouns, prepositions, conjunctions, auxiliaries, common adverbs."""

@@ -22,7 +22,7 @@ from modsmith.files import atomic_write
 from modsmith.policy import Policy, load_policy
 from modsmith.prompt import Mode, build_messages
 from modsmith.training.adapt import prepare_for_training
-from modsmith.training.plan import take_groups
+from modsmith.training.plan import take_units
 from modsmith.training.rewards import build_rewards
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import GrpoSettings
@@ -93,7 +93,7 @@ def train_grpo(
     """Run GRPO into the run folder `out`; returns the folder of the best model."""
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
-    train = take_groups(of_split(examples, "train"), settings.limit, settings.seed)
+    train = take_units(of_split(examples, "train"), settings.limit, settings.seed)
     about = {
         "station": "grpo",
         "policy": policy.version_label,

@@ -36,19 +36,19 @@ def plan_passes(
     no twin is torn.
     """
     draw = random.Random(seed)
-    groups: dict[str, list[Example]] = {}
+    units: dict[str, list[Example]] = {}
     for example in examples:
-        groups.setdefault(example.group, []).append(example)
+        units.setdefault(example.unit, []).append(example)
     batches: list[list[Pass]] = []
     missing = round(epochs * len(examples))
     while missing > 0:
-        order = sorted(groups)
+        order = sorted(units)
         draw.shuffle(order)
-        stretch = 8 * batch_size  # groups are sorted by length within stretches, so that batches still mix
+        stretch = 8 * batch_size  # units are sorted by length within stretches, so that batches still mix
         epoch: list[list[Pass]] = []
         for start in range(0, len(order), stretch):
-            names = sorted(order[start : start + stretch], key=lambda name: max(map(length, groups[name])))
-            epoch += _fill_batches([groups[name] for name in names], batch_size, think_share, draw)
+            names = sorted(order[start : start + stretch], key=lambda name: max(map(length, units[name])))
+            epoch += _fill_batches([units[name] for name in names], batch_size, think_share, draw)
         draw.shuffle(epoch)
         for batch in epoch:
             if missing > 0:
@@ -66,49 +66,52 @@ def plan_curriculum(
     seed: int,
     length: Callable[[Example], int],
 ) -> list[list[Pass]]:
-    """First the plain cases, where the category alone gives the answer away, then everything."""
-    plain = [example for example in examples if example.violates or example.kind == "ordinary"]
+    """First the plain cases, where the category alone gives the answer away, then everything.
+
+    Plain are violating and ordinary listings without a disguise, the shorter half of them: the first thing to learn is
+    which category a listing is about, and it is learnt soonest where little else is said.
+    """
+    plain = [one for one in examples if (one.violates or one.kind == "ordinary") and not one.evasion]
+    plain = sorted(plain, key=length)[: (len(plain) + 1) // 2]
     first = plan_passes(plain, plain_epochs, batch_size, think_share, seed, length)
     return first + plan_passes(examples, epochs, batch_size, think_share, seed + 1, length)
 
 
 def _fill_batches(
-    groups: list[list[Example]], batch_size: int, think_share: float, draw: random.Random
+    units: list[list[Example]], batch_size: int, think_share: float, draw: random.Random
 ) -> list[list[Pass]]:
     batches: list[list[Pass]] = []
     waiting: list[Pass] = []
-    for group in groups:
+    for unit in units:
         mode: Mode = "think" if draw.random() < think_share else "direct"
-        if len(waiting) + len(group) > batch_size:
+        if len(waiting) + len(unit) > batch_size:
             batches.append(waiting)
             waiting = []
-        waiting = waiting + [Pass(example, mode) for example in group]
+        waiting = waiting + [Pass(example, mode) for example in unit]
     return [*batches, waiting] if waiting else batches
 
 
-def take_groups(examples: Sequence[Example], limit: int | None, seed: int = 0) -> list[Example]:
-    """At most about `limit` examples, whole groups, in turn from every (category, kind), in the given order."""
+def take_units(examples: Sequence[Example], limit: int | None, seed: int = 0) -> list[Example]:
+    """At most about `limit` examples, twins whole, in turn from every (category, kind), in the given order."""
     if limit is None or limit >= len(examples):
         return list(examples)
     draw = random.Random(seed)
-    strata: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for example in examples:
-        names = strata.setdefault((example.category, example.kind), [])
-        if example.group not in names:
-            names.append(example.group)
-    for names in strata.values():
+        found.setdefault((example.category, example.kind), {}).setdefault(example.unit)
+    strata = [list(units) for units in found.values()]
+    for names in strata:
         draw.shuffle(names)
     sizes: dict[str, int] = {}
     for example in examples:
-        sizes[example.group] = sizes.get(example.group, 0) + 1
-    total = sum(map(len, strata.values()))
+        sizes[example.unit] = sizes.get(example.unit, 0) + 1
     chosen: set[str] = set()
     count = 0
     # Strata are drained in proportion to their size: the subset keeps the corpus's mix.
-    ranked = sorted(((index + 0.5) / len(names), name) for names in strata.values() for index, name in enumerate(names))
-    for _, name in ranked[:total]:
+    ranked = sorted(((index + 0.5) / len(names), name) for names in strata for index, name in enumerate(names))
+    for _, name in ranked:
         if count + sizes[name] > limit:
             break
         chosen.add(name)
         count += sizes[name]
-    return [example for example in examples if example.group in chosen]
+    return [example for example in examples if example.unit in chosen]

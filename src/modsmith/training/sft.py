@@ -26,7 +26,7 @@ from modsmith.policy import Policy, load_policy
 from modsmith.prompt import render_reasoning
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.encode import PromptEncoder
-from modsmith.training.plan import Pass, plan_curriculum, take_groups
+from modsmith.training.plan import Pass, plan_curriculum, take_units
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import SftSettings
 
@@ -45,7 +45,7 @@ def weighted_row(item: Pass, encoder: PromptEncoder, settings: SftSettings) -> W
     ids = encoder.rest_ids(example.listing, mode)
     weights = [0.0] * len(ids)
     if mode == "think":
-        reasoning = encoder.text_ids(render_reasoning(example.rationale, example.evidence))
+        reasoning = encoder.text_ids(render_reasoning(example.rationale, example.evidence, example.ratings))
         ids = ids + reasoning
         weights = weights + [settings.weight_reasoning] * len(reasoning)
     answer_A = encoder.answer_ids(example.ratings)
@@ -125,7 +125,7 @@ def train_sft(
     """
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
-    train = take_groups(of_split(examples, "train"), settings.limit, settings.seed)
+    train = take_units(of_split(examples, "train"), settings.limit, settings.seed)
     about = {
         "station": "sft",
         "policy": policy.version_label,

@@ -1,0 +1,107 @@
+"""The data card that is written beside a corpus: what is in it, where it comes from, what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from modsmith.corpus.example import Example
+from modsmith.corpus.table import corpus_hash, count
+from modsmith.files import atomic_write
+from modsmith.policy import Policy
+
+_SOURCES = {
+    "written": "written whole for modsmith by several hands",
+    "composed": "an offer (what is sold) told through a shell (how it is said), both written for modsmith",
+}
+
+
+def write_card(examples: Sequence[Example], folder: Path, policy: Policy, command: str) -> Path:
+    """Write `README.md` into `folder`, in the form the Hugging Face Hub reads, and return its path."""
+    counts = count(examples)
+    names = {"by_split": "split", "by_kind": "kind", "by_language": "language", "by_evasion": "disguise"}
+    text = _HEAD.format(
+        name=folder.resolve().name,
+        languages="\n".join(f"- {language}" for language in sorted(counts["by_language"]) if language),
+        hash=corpus_hash(examples),
+        policy=policy.version_label,
+        command=command,
+        **{key: counts[key] for key in ("examples", "groups", "violating")},
+    )
+    text += "## Ratings\n\n" + _table(
+        ("category", "0", "1", "2", "3", "4"),
+        [(name, *(str(found[str(level)]) for level in range(5))) for name, found in counts["ratings"].items()],
+    )
+    text += "## Where it comes from\n\n" + _table(
+        ("source", "listings", "what it is"),
+        [(name, str(n), _SOURCES.get(name, "read from this file")) for name, n in counts["by_source"].items()],
+    )
+    for key, title in names.items():
+        text += f"## By {title}\n\n" + _counts(counts[key], title)
+    text += "## The test split\n\n" + _counts(
+        {key: n for key, n in counts["by_slice"].items() if key != "(none)"}, "slice of the composed listings"
+    )
+    with atomic_write(folder / "README.md") as file:
+        file.write(text + _TAIL.format(name=folder.resolve().name))
+    return folder / "README.md"
+
+
+def _counts(counts: Mapping[str, int], title: str) -> str:
+    return _table((title, "listings"), [(key, str(n)) for key, n in sorted(counts.items(), key=lambda pair: -pair[1])])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+
+
+_HEAD = """---
+license: apache-2.0
+task_categories:
+- text-classification
+language:
+{languages}
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: train.parquet
+  - split: validation
+    path: validation.parquet
+  - split: test
+    path: test.parquet
+---
+
+# {name}: listings of a digital marketplace, rated against a policy
+
+{examples} listings in {groups} groups, {violating} of them violating. Policy {policy}, corpus hash `{hash}`.
+Made by `{command}`; the same command gives the same files.
+
+Each row is a listing with a rating from 0 to 4 for every category of the policy, the reason, a verbatim quote for
+ratings of 2 and more, and where it came from. A twin is a pair in the same voice in which one fact decides.
+Groups (an offer with all its tellings, or one moment of writing) never cross splits.
+
+"""
+
+_TAIL = """In the test split every offer is new. "unseen shell" adds voices that training has not heard,
+"unseen transform" disguises that it has not met.
+
+## Known gaps
+
+- Written by language models under direction, not by sellers: real ones are longer and messier.
+- Mostly English; the other languages are few, and none is written in another script than Latin.
+- Text only: what a cover image or the delivered file shows is not rated.
+- Ratings come from one reading of the policy each; nobody has measured how well two people agree on them.
+- Base rate and mix are chosen for learning. Real traffic violates far less often: calibrate on your own.
+
+## Extend it
+
+Write offers and shells (`docs/corpus.md` says how), import your own listings with `modsmith corpus import`, then build
+and audit again: `modsmith corpus audit {name}`.
+
+Publish it: `hf upload YOUR_NAME/{name} . --repo-type dataset`, run in this folder.
+
+## Licence
+
+Apache-2.0. No text of anyone else's is in it.
+"""

@@ -1,0 +1,12 @@
+"""Listings from parts: an offer (what is sold) told through a shell (how it is said).
+
+Both labels come out of one mould: a shell knows no label, and the two sides of a twin are told with the same shell,
+the same choice of wording, the same price and the same disguise.
+"""
+
+from modsmith.corpus.compose.evasion import EVASIONS
+from modsmith.corpus.compose.offers import Offer, Side, read_offers
+from modsmith.corpus.compose.shells import Shell, read_shells
+from modsmith.corpus.compose.tell import Telling, tell
+
+__all__ = ["EVASIONS", "Offer", "Shell", "Side", "Telling", "read_offers", "read_shells", "tell"]
