@@ -54,7 +54,7 @@ def train_station(station: str, settings: RunSettings, out: Path, resume: bool =
 
         assert isinstance(settings, GrpoSettings)
         best = train_grpo(settings, out, resume, held_out, policy)
-    calibrate_model(best, settings.corpus, policy)
+    calibrate_model(best, settings.corpus, policy, settings.calibration_limit)
     return best
 
 
@@ -73,14 +73,16 @@ def _held_out_scorer(settings: RunSettings, policy: Policy) -> Callable[[Any], d
     return held_out
 
 
-def calibrate_model(model: Path, corpus: str, policy: Policy) -> Calibration:
-    """Fit the model's calibration on the corpus's validation split and store it in the model's folder."""
+def calibrate_model(model: Path, corpus: str, policy: Policy, limit: int | None = None) -> Calibration:
+    """Fit the model's calibration on (at most `limit` listings of) the corpus's validation split and store it in the
+    model's folder."""
     folder = model_folder(str(model))
     if folder is None:
         raise UserError(f"{model} is no folder; calibration is stored beside a model, so give a run or model folder")
     examples = load_corpus(corpus, policy)
     judge = Judge.load(str(folder), policy)
-    calibration = _fit(judge, of_split(examples, "validation"), f"{corpus_hash(examples)}/validation/direct")
+    held_out = take_units(of_split(examples, "validation"), limit)
+    calibration = _fit(judge, held_out, f"{corpus_hash(examples)}/validation/{len(held_out)}/direct")
     calibration.save(folder)
     return calibration
 
@@ -93,6 +95,36 @@ def _fit(judge: Judge, examples: Sequence[Example], fitted_on: str) -> Calibrati
     return fit_calibration(log_digits, gold, fitted_on)
 
 
+# --- listings nobody has rated ----------------------------------------------------------------------------------------
+
+
+def set_apart(
+    examples: Sequence[Example], model: str, policy: Policy, progress: ProgressBar | None = None
+) -> tuple[list[Example], list[Example]]:
+    """Screen weakly allowed examples with a moderator: (those it allows, those a person has to look at)."""
+    judge = Judge.load(model, policy)
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, len(examples))
+
+    verdicts = judge.rate([example.listing for example in examples], tick)
+    pairs = list(zip(examples, verdicts, strict=True))
+    return (
+        [example for example, verdict in pairs if verdict.decision == "allow"],
+        [example for example, verdict in pairs if verdict.decision != "allow"],
+    )
+
+
+def write_examples(examples: Sequence[Example], path: Path) -> None:
+    """One JSON object a line, as `load_corpus` reads them."""
+    with atomic_write(path) as file:
+        file.writelines(json.dumps(example.to_record(), ensure_ascii=False) + "\n" for example in examples)
+
+
 # --- evaluation -------------------------------------------------------------------------------------------------------
 
 
@@ -103,7 +135,7 @@ def evaluate_models(
     out: Path,
     split: str | None = None,
     baselines: bool = True,
-    train_corpus: str = "written",
+    train_corpus: str = "standard",
     resamples: int = 1000,
     seed: int = 0,
     progress: ProgressBar | None = None,
@@ -204,8 +236,7 @@ def run_demo(out: Path, config: Path) -> None:
 
     stage(4, "evaluation on the test split")
     test = take_units(of_split(examples, "test"), test_limit)
-    with atomic_write(out / "test.jsonl") as file:
-        file.writelines(json.dumps(example.to_record(), ensure_ascii=False) + "\n" for example in test)
+    write_examples(test, out / "test.jsonl")
     models = [f"base={EMBEDDED}", f"SFT={sft}", f"SFT + GRPO={grpo}", f"shipped={SHIPPED}"]
     with file_progress("judging") as progress:
         page = evaluate_models(

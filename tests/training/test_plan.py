@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -55,10 +56,17 @@ def test_a_limited_corpus_keeps_its_mix_and_its_groups(limit: int) -> None:
 def test_plain_cases_come_first() -> None:
     batches = plan_curriculum(TRAIN, 0.5, 1.0, 8, 0.0, seed=1, length=_length)
     plain = [example for example in TRAIN if example.violates or example.kind == "ordinary"]
+    shorter = sorted(map(_length, plain))[: len(plain) // 2]
     seen = 0
     for first in batches:
         if not all(item.example.violates or item.example.kind == "ordinary" for item in first):
             break
+        assert all(_length(item.example) <= shorter[-1] for item in first) or seen >= 0.5 * len(shorter) - 8
         seen += len(first)
-    assert seen >= 0.5 * len(plain) - 8
-    assert sum(map(len, batches)) == pytest.approx(0.5 * len(plain) + len(TRAIN), abs=16)
+    assert seen >= 0.5 * len(shorter) - 8
+    assert sum(map(len, batches)) == pytest.approx(0.5 * len(shorter) + len(TRAIN), abs=16)
+
+
+def test_disguised_listings_are_not_plain() -> None:
+    disguised = [replace(example, evasion="padding") for example in TRAIN]
+    assert sum(map(len, plan_curriculum(disguised, 1.0, 0.5, 8, 0.0, seed=1, length=_length))) < 0.51 * len(TRAIN)

@@ -1,4 +1,4 @@
-"""`modsmith corpus show|stats|export|build|audit`."""
+"""`modsmith corpus`: look at listings, build, audit, collect and import them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
+from modsmith.cli import collect
+from modsmith.cli.generate import generate
+
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(collect.app, name="collect", help="Collect listings from a site.")
+app.command("generate")(generate)
 
 Source = Annotated[str, typer.Argument(help="standard or written (built in), a folder, or a .jsonl or .parquet file.")]
 PolicyOption = Annotated[str, typer.Option("--policy", help="A policy file; the built-in one by default.")]
@@ -15,7 +20,7 @@ PolicyOption = Annotated[str, typer.Option("--policy", help="A policy file; the 
 
 @app.command("show")
 def show(
-    source: Source = "written",
+    source: Source = "standard",
     policy: PolicyOption = "marketplace",
     category: Annotated[str | None, typer.Option(help="Only examples written for this category.")] = None,
     kind: Annotated[str | None, typer.Option(help="twin, near_miss, borderline, multi or ordinary.")] = None,
@@ -59,7 +64,7 @@ def show(
 
 
 @app.command("stats")
-def stats(source: Source = "written", policy: PolicyOption = "marketplace") -> None:
+def stats(source: Source = "standard", policy: PolicyOption = "marketplace") -> None:
     """Count examples by split, kind, category, rating, language and writer."""
     from rich.console import Console
     from rich.table import Table
@@ -84,7 +89,7 @@ def stats(source: Source = "written", policy: PolicyOption = "marketplace") -> N
 @app.command("export")
 def export(
     out: Annotated[Path, typer.Option("--out", help="Folder for train, validation and test.")],
-    source: Source = "written",
+    source: Source = "standard",
     policy: PolicyOption = "marketplace",
 ) -> None:
     """Write the splits as Parquet and JSONL; `datasets.load_dataset("parquet", data_dir=...)` reads them."""
@@ -146,3 +151,42 @@ def audit(
     console.print(f"\nreport: {page}", highlight=False)
     if not found.ok:
         raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="CSV, TSV, JSONL, Parquet, or hf:NAME[:SPLIT].")],
+    out: Annotated[Path, typer.Option("--out", help="Examples (JSONL), rated 0 everywhere: weakly allowed.")],
+    columns: Annotated[str, typer.Option("--map", help="title=name,description=body,...")] = "",
+    screen: Annotated[str, typer.Option(help="Model that sets suspicious ones apart; none leaves it out.")] = "shipped",
+    min_words: Annotated[int, typer.Option(min=1, help="Shorter listings are dropped.")] = 2,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many listings.")] = None,
+    policy: PolicyOption = "marketplace",
+) -> None:
+    """Take listings that were on sale as weakly allowed examples, the suspicious ones set apart for a person."""
+    from modsmith.cli.judge import parse_map
+    from modsmith.cli.quiet import quiet_libraries
+    from modsmith.corpus.importing import import_listings
+    from modsmith.policy import load_policy
+    from modsmith.terminal import file_progress
+
+    rules = load_policy(policy)
+    found = import_listings(source, parse_map(columns), rules.category_ids, min_words, limit)
+    for example in found.examples[:3]:
+        typer.echo(f"  {example.listing.title[:100]}  {example.listing.price}  {example.listing.description[:60]!r}")
+    dropped = ", ".join(f"{count} {reason}" for reason, count in found.dropped.most_common()) or "none"
+    first = f" (first: {found.first_error})" if found.first_error else ""
+    typer.echo(f"{len(found.examples)} listings read; dropped: {dropped}{first}")
+    quiet_libraries()
+    from modsmith.forge import set_apart, write_examples
+
+    kept, suspicious = found.examples, []
+    if screen != "none":
+        with file_progress("screening") as progress:
+            kept, suspicious = set_apart(found.examples, screen, rules, progress)
+    write_examples(kept, out)
+    typer.echo(f"{len(kept)} weakly allowed -> {out}")
+    if suspicious:
+        apart = out.with_suffix(".suspicious.jsonl")
+        write_examples(suspicious, apart)
+        typer.echo(f"{len(suspicious)} suspicious, for a person to rate -> {apart}")

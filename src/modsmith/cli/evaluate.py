@@ -23,7 +23,7 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option(help="Also train and measure the cheap baselines and shortcut probes.")
     ] = True,
-    train_corpus: Annotated[str, typer.Option(help="Corpus whose train split the baselines learn from.")] = "written",
+    train_corpus: Annotated[str, typer.Option(help="Corpus whose train split the baselines learn from.")] = "standard",
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of bootstrap and baselines.")] = 0,
 ) -> None:

@@ -31,8 +31,9 @@ def list_models() -> None:
 
 def calibrate(
     model: Annotated[Path, typer.Argument(help="A run or model folder; calibration.json is written into it.")],
-    corpus: Annotated[str, typer.Option(help="The corpus whose validation split is used.")] = "written",
+    corpus: Annotated[str, typer.Option(help="The corpus whose validation split is used.")] = "standard",
     policy: Annotated[str, typer.Option(help="A policy file; the built-in one by default.")] = "marketplace",
+    limit: Annotated[int, typer.Option(min=20, help="Validation listings used.")] = 400,
 ) -> None:
     """Fit the model's probabilities on the validation split, so that scores mean what they say."""
     from modsmith.cli.quiet import quiet_libraries
@@ -41,5 +42,5 @@ def calibrate(
     from modsmith.forge import calibrate_model
     from modsmith.policy import load_policy
 
-    found = calibrate_model(model, corpus, load_policy(policy))
+    found = calibrate_model(model, corpus, load_policy(policy), limit)
     typer.echo(f"temperature {found.temperature}, bias {found.bias} -> {model}", err=True)

@@ -69,11 +69,11 @@ def plan_curriculum(
     """First the plain cases, where the category alone gives the answer away, then everything.
 
     Plain are violating and ordinary listings without a disguise, the shorter half of them: the first thing to learn is
-    which category a listing is about, and it is learnt soonest where little else is said.
+    which category a listing is about, and it is learnt soonest where little else is said, without reasoning.
     """
     plain = [one for one in examples if (one.violates or one.kind == "ordinary") and not one.evasion]
     plain = sorted(plain, key=length)[: (len(plain) + 1) // 2]
-    first = plan_passes(plain, plain_epochs, batch_size, think_share, seed, length)
+    first = plan_passes(plain, plain_epochs, batch_size, 0.0, seed, length)
     return first + plan_passes(examples, epochs, batch_size, think_share, seed + 1, length)
 
 

@@ -152,6 +152,8 @@ def train_sft(
             num_train_epochs=1,
             learning_rate=settings.learning_rate,
             lr_scheduler_type="cosine",
+            # Some hundred steps in all: the usual 0.999 would average the squares over more than the whole run.
+            adam_beta2=0.98,
             warmup_steps=round(settings.warmup_share * len(plan)),
             max_grad_norm=settings.max_grad_norm,
             weight_decay=0.0,

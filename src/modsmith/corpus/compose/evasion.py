@@ -83,7 +83,8 @@ def _wide(word: str, draw: random.Random) -> str:
 
 def _padding(parts: Parts, draw: random.Random, chatter: Sequence[str]) -> Parts:
     """Innocent talk of other shops before and after."""
-    before, after = (" ".join(draw.sample(list(chatter), draw.randint(2, 5))) for _ in range(2))
+    talk = list(chatter) if len(chatter) >= 5 else list(_SMALL_TALK)
+    before, after = (" ".join(draw.sample(talk, draw.randint(2, 5))) for _ in range(2))
     return replace(parts, body=f"{before}\n\n{parts.body}\n\n{after}")
 
 
@@ -116,6 +117,13 @@ def _inject(parts: Parts, draw: random.Random, orders: Sequence[str]) -> Parts:
     return replace(parts, body=f"{order}\n\n{parts.body}" if draw.random() < 0.4 else f"{parts.body}\n\n{order}")
 
 
+_SMALL_TALK = (
+    "Thank you for stopping by.",
+    "The shop is a one-person affair and open all year.",
+    "I answer messages in the evening.",
+    "New things come in on the first of the month.",
+    "Orders are looked after by hand.",
+)
 _BLANK_TITLES = (
     "The usual",
     "New in the shop",
