@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modsmith.judge import Judge
+from modsmith.judge import Calibration, Judge
 from modsmith.listing import Listing
 from modsmith.policy import load_policy
 
@@ -41,6 +41,21 @@ def test_the_policys_thresholds_decide(word_judge: Judge) -> None:
     verdict = word_judge.rate([Listing(id="1", title="rarest")])[0]
     assert verdict.scores is not None and verdict.scores["false_rarity"] == pytest.approx(0.94)
     assert verdict.policy_version.startswith("plant-market@0.3+")
+
+
+def test_a_listing_disallowed_on_the_whole_is_rated_in_its_likeliest_category(
+    word_judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bias takes 0.94 at rating 3 or above down to about 0.39: below the category's 0.4, above the policy's 0.3."""
+    monkeypatch.setattr(word_judge, "calibration", Calibration(bias=(0.0, 0.0, -3.2, -3.2)))
+    listing = Listing(id="1", title="rarest")
+    alone = word_judge.rate([listing])[0]
+    assert alone.decision != "disallow" and alone.ratings is not None and alone.ratings.top < 3
+    monkeypatch.setattr(word_judge, "policy", word_judge.policy.model_copy(update={"overall_threshold": 0.3}))
+    together = word_judge.rate([listing])[0]
+    assert together.decision == "disallow" and together.ratings is not None
+    assert together.ratings["false_rarity"] == together.ratings.top == 3
+    assert together.scores == alone.scores
 
 
 def test_no_listings_no_verdicts(word_judge: Judge) -> None:

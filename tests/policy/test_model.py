@@ -63,6 +63,14 @@ def test_scores_decide_by_each_categorys_own_thresholds(
     assert policy().decide(nothing, scores, review) == decision
 
 
+@pytest.mark.parametrize(("spam", "decision"), [(0.35, "disallow"), (0.34, "allow"), (float("nan"), "review")])
+def test_doubt_about_the_category_is_no_doubt_about_the_listing(spam: float, decision: str) -> None:
+    """arms alone disallows from 0.2, spam from 0.5; together they do from 0.5."""
+    nothing, scores = Ratings.full(["spam", "arms"]), {"spam": spam, "arms": 0.15}
+    assert policy().decide(nothing, scores) == ("review" if decision == "review" else "allow")
+    assert policy().model_copy(update={"overall_threshold": 0.5}).decide(nothing, scores) == decision
+
+
 def test_scores_without_review_scores_only_disallow() -> None:
     nothing = Ratings.full(["spam", "arms"])
     assert policy().decide(nothing, {"spam": 0.49, "arms": 0.0}) == "allow"

@@ -187,8 +187,13 @@ class Judge:
         # The highest level that is more likely reached than not: the median of the calibrated distribution.
         ratings = Ratings(zip(names, (at_least_WCD[..., 1:] >= 0.5).sum(-1).max(0).tolist(), strict=True))
         worst = readings[int(violation_WC.max(1).argmax())].answer
+        decision = self.policy.decide(ratings, scores, review)
+        if decision == "disallow" and ratings.top < VIOLATION:
+            # Sure that a rule is broken, unsure which: the likeliest gets the rating.
+            likeliest = max(scores, key=scores.__getitem__)
+            ratings = Ratings({**ratings, likeliest: VIOLATION})
         return verdict(
-            decision=self.policy.decide(ratings, scores, review),
+            decision=decision,
             ratings=ratings,
             scores=scores,
             reasoning=worst.reasoning,

@@ -77,6 +77,9 @@ class Policy(_Strict):
     description: str = ""
     review_counts_as_disallowed: bool = False
     """For the binary question "allowed or not": does `review` count as disallowed?"""
+    overall_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Disallow also when P(any category is violated) reaches this, although no single category reaches its own
+    threshold: a listing can be surely wrong and unsurely named. `None` leaves it to the categories."""
     categories: Annotated[list[Category], Field(min_length=1, max_length=64)]
 
     @field_validator("categories")
@@ -115,7 +118,9 @@ class Policy(_Strict):
         """The decision rule.
 
         With `scores` (category -> P(rating >= 3)) and `review_scores` (category -> P(rating >= 2)) the policy's
-        thresholds decide; without them the ratings do: any >= 3 disallow, else any == 2 review, else allow.
+        thresholds decide, each category's own and `overall_threshold` (listings rarely violate two categories, so
+        P(any) is the sum of the scores, at most 1); without them the ratings do: any >= 3 disallow, else any == 2
+        review, else allow.
         An answer that did not parse (`ratings` is `None`) is sent to a person: it fails to `review`, as does a score
         that is not a number.
         """
@@ -123,6 +128,8 @@ class Policy(_Strict):
             return "review"
         if scores is not None:
             if any(scores[c.id] >= c.thresholds.disallow for c in self.categories):
+                return "disallow"
+            if self.overall_threshold is not None and sum(scores.values()) >= self.overall_threshold:
                 return "disallow"
             if review_scores and any(review_scores[c.id] >= c.thresholds.review for c in self.categories):
                 return "review"
