@@ -106,7 +106,7 @@ def build(
     out: Annotated[Path, typer.Option("--out", help="Folder for the splits and the data card.")] = Path("data"),
     size: Annotated[int, typer.Option(help="Listings.")] = 8000,
     seed: Annotated[int, typer.Option(help="Another seed tells other offers through other shells.")] = 7,
-    violating: Annotated[float, typer.Option(help="Share of violating listings, 0.1 to 0.5.")] = 0.4,
+    violating: Annotated[float, typer.Option(help="Share of violating listings, 0.1 to 0.45.")] = 0.4,
     policy: PolicyOption = "marketplace",
 ) -> None:
     """Write the training corpus from the listings, offers and shells that ship with modsmith."""

@@ -63,10 +63,10 @@ def read_parts(policy: Policy) -> tuple[list[Offer], list[Shell]]:
 def build_corpus(
     policy: Policy, size: int = STANDARD_SIZE, seed: int = STANDARD_SEED, violating: float = VIOLATING_SHARE
 ) -> list[Example]:
-    """Build a corpus of `size` listings of which the share `violating` breaks a rule (0.1 to 0.5: a twin brings one
+    """Build a corpus of `size` listings of which the share `violating` breaks a rule (0.1 to 0.45: a twin brings one
     allowed listing for each violating one). Sizes are met to within a handful. Raises `UserError`."""
-    if not 0.1 <= violating <= 0.5:
-        raise UserError(f"the violating share is {violating}; it must be between 0.1 and 0.5")
+    if not 0.1 <= violating <= 0.45:
+        raise UserError(f"the violating share is {violating}; it must be between 0.1 and 0.45")
     if size < 200:
         raise UserError(f"the size is {size}; a corpus of all categories and kinds needs at least 200 listings")
     written = _sample(read_written(policy), round(size * WRITTEN_SHARE), seed)

@@ -34,7 +34,7 @@ class Example:
     """Who or what wrote it: "hand-a", or a model's name."""
     voice: str = ""
     twin: str = ""
-    """Names the pair that a twin belongs to; a group may hold several. Empty for every other kind."""
+    """Names the pair that a twin belongs to, where a group holds several."""
     shell: str = ""
     """Id of the shell it is told through; empty when it was written whole."""
     evasion: str = ""
@@ -117,19 +117,18 @@ class Example:
         category = record.get("category")
         if category is None:
             category = max(ratings, key=ratings.__getitem__) if ratings.top else ""
-        group = str(record.get("group") or listing.id)
         return cls(
             listing=listing,
             ratings=ratings,
             rationale=str(record.get("rationale") or ""),
             evidence=str(record.get("evidence") or ""),
-            group=group,
+            group=str(record.get("group") or listing.id),
             kind=kind,
             category=str(category),
             source=str(record.get("source") or source),
             generator=str(record.get("generator") or "unknown"),
             voice=str(record.get("voice") or ""),
-            twin=str(record.get("twin") or (group if kind == "twin" else "")),
+            twin=str(record.get("twin") or ""),
             shell=str(record.get("shell") or ""),
             evasion=str(record.get("evasion") or ""),
             slice=str(record.get("slice") or ""),

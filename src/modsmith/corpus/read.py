@@ -94,7 +94,6 @@ def _read_group(
                 source=source,
                 generator=generator,
                 voice=str(group["voice"]),
-                twin=str(name) if group["kind"] == "twin" else "",
             )
         except ValueError as error:
             raise UserError(f"{place}: {error}") from error
