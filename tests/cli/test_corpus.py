@@ -38,8 +38,8 @@ def test_the_same_command_writes_the_same_bytes(built: Path, tmp_path: Path) -> 
     assert first == again and {"train.parquet", "test.jsonl", "corpus.json"} <= set(first)
 
 
-def test_a_built_corpus_loads_as_a_dataset(built: Path) -> None:
-    loaded = datasets.load_dataset("parquet", data_dir=str(built), cache_dir=str(built / "cache"))
+def test_a_built_corpus_loads_as_a_dataset(built: Path, tmp_path: Path) -> None:
+    loaded = datasets.load_dataset(str(built), cache_dir=str(tmp_path))
     assert set(loaded) == {"train", "validation", "test"}
     assert sum(map(len, loaded.values())) == pytest.approx(SIZE, rel=0.02)
     assert set(loaded["test"]["slice"]) >= {"unseen offer", "unseen shell", "unseen transform"}

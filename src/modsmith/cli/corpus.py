@@ -92,7 +92,7 @@ def export(
     source: Source = "standard",
     policy: PolicyOption = "marketplace",
 ) -> None:
-    """Write the splits as Parquet and JSONL; `datasets.load_dataset("parquet", data_dir=...)` reads them."""
+    """Write the splits as Parquet and JSONL; `datasets.load_dataset(FOLDER)` reads them."""
     from modsmith.corpus import export_corpus, load_corpus
     from modsmith.policy import load_policy
 

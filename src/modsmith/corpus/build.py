@@ -148,9 +148,10 @@ def _tell_all(offers: Sequence[Offer], count: int, moulds: dict[Split, list[_Mou
     split_of = _offer_splits(offers, seed)
     order = sorted(offers, key=lambda offer: random.Random(f"{seed}:{offer.id}").random())
     for turn in range(count if order else 0):
-        offer, number = order[turn % len(order)], turn // len(order)
+        number, place = divmod(turn, len(order))
+        offer = order[place]
         choices = moulds[split_of[offer.id]]
-        mould = choices[number % len(choices)]
+        mould = choices[(number + place) % len(choices)]
         draw = random.Random(f"{seed}:{offer.id}:{number}")
         shell = _pick_shell(mould.shells, _language(offer, number, draw), offer.id, number, seed)
         disguised = mould.slice == "unseen transform" or draw.random() < EVASION_SHARE

@@ -42,7 +42,7 @@ _LESSON = ("id", "title", "description", "price", "tags", "files", "ratings", "r
 def export_corpus(examples: Sequence[Example], folder: Path, policy_version: str) -> list[Path]:
     """Write `train`, `validation` and `test` as Parquet and JSONL, and `corpus.json` with counts and hash.
 
-    Loads with `datasets.load_dataset("parquet", data_dir=folder)`. Returns the files written.
+    With the data card beside them `datasets.load_dataset(folder)` reads them. Returns the files written.
     """
     import pyarrow as pa
     import pyarrow.parquet as parquet

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-_UNFIT = re.compile("[\x00- \ud800-\udfff]")
+_UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\s\ud800-\udfff]")
 """Control characters, blanks, halves of surrogate pairs."""
 
 
