@@ -23,7 +23,8 @@ from modsmith.evaluation import (
     measure_categories,
     paired_difference,
 )
-from modsmith.evaluation.intervals import draw_weights
+from modsmith.evaluation.intervals import base_rate_interval, draw_weights
+from modsmith.evaluation.paired import holm, permutation_p
 
 
 def coins(make: SimpleNamespace, seed: int, right: float, n: int = 60, copies: int = 1) -> tuple[list[Any], list[Any]]:
@@ -251,12 +252,79 @@ def test_mcnemar_by_hand(make: SimpleNamespace) -> None:
     assert p == pytest.approx(2 * (1 + 7) / 2**7)
 
 
-def test_p_by_hand(make: SimpleNamespace) -> None:
-    """Twice the smaller side of zero, counted over differences that are recomputed here from the weights."""
+@pytest.mark.parametrize("metric", ["accuracy", "auroc"])
+def test_p_is_that_of_swapping_whole_groups(make: SimpleNamespace, metric: str) -> None:
+    """All 2^6 swaps of six groups, each measured afresh, against the sampled ones."""
+    rng = np.random.default_rng(1)
+    examples = [make.example(f"{n}", {"spam": 3} if n % 2 else {}, f"g{n // 3}") for n in range(18)]
+    a, b = (
+        [
+            make.verdict(e.id, {"spam": int(4 * s)}, {"spam": s})
+            for e in examples
+            for s in [float(np.clip(e.violates * skill + rng.normal() / 4 + 0.2, 0, 1))]
+        ]
+        for skill in (0.6, 0.2)
+    )
+    groups = sorted({example.group for example in examples})
+
+    def gap(swapped: set[str]) -> float:
+        first, second = (
+            [
+                other if example.group in swapped else own
+                for example, own, other in zip(examples, ours, theirs, strict=True)
+            ]
+            for ours, theirs in ((a, b), (b, a))
+        )
+        found = [measure(examples, verdicts, make.policy())[metric] for verdicts in (first, second)]
+        return found[0] - found[1]  # type: ignore[operator]
+
+    every = [gap({g for place, g in enumerate(groups) if bits >> place & 1}) for bits in range(2 ** len(groups))]
+    exact = np.mean([abs(one) >= abs(every[0]) - 1e-12 for one in every])
+    ours, theirs = (compare(examples, verdicts, make.policy()) for verdicts in (a, b))
+    assert permutation_p([metric], ours, theirs, 4999)[metric] == pytest.approx(exact, abs=0.03)
+
+
+def test_permutation_agrees_with_scipy(make: SimpleNamespace) -> None:
+    from scipy.stats import permutation_test
+
     examples, a = coins(make, 3, 0.75, 60)
     _, b = coins(make, 4, 0.65, 60)
-    right = [compare(examples, verdicts, make.policy()).right_N.astype(int) for verdicts in (a, b)]
-    drawn = draw_weights(60, 300, seed=2)[1:] @ (right[0] - right[1])
-    gap = paired_difference(a, b, examples, make.policy(), "accuracy", resamples=300, seed=2)
-    assert gap.p == pytest.approx(2 * (min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1) / 301)
-    assert 0.02 < gap.p < 0.9
+    ours, theirs = (compare(examples, verdicts, make.policy()) for verdicts in (a, b))
+    wanted = permutation_test(
+        (ours.right_N.astype(float), theirs.right_N.astype(float)),
+        lambda x, y, axis: x.mean(axis) - y.mean(axis),
+        permutation_type="samples", vectorized=True, n_resamples=4999, rng=np.random.default_rng(0),
+    ).pvalue  # fmt: skip
+    assert permutation_p(["accuracy"], ours, theirs)["accuracy"] == pytest.approx(wanted, abs=0.03)
+
+
+def test_holm_by_hand() -> None:
+    """Holm's own steps: 0.01 x 4, 0.013 x 3 = 0.039 held at 0.04, 0.04 x 2, and 0.8 x 1; `None` is no question."""
+    assert holm([0.04, 0.01, None, 0.8, 0.013]) == pytest.approx([0.08, 0.04, None, 0.8, 0.04])
+    assert holm([]) == [] and holm([0.9, 0.7]) == [1.0, 1.0]
+
+
+@settings(max_examples=50, deadline=None)
+@given(ps=st.lists(st.floats(0, 1), max_size=12))
+def test_holm_keeps_the_order_and_never_helps(ps: list[float]) -> None:
+    found = holm(ps)
+    assert all(p <= q <= 1 for p, q in zip(ps, found, strict=True))  # type: ignore[operator]
+    assert [found[n] for n in np.argsort(ps, kind="stable")] == sorted(found)  # type: ignore[type-var]
+
+
+def test_precision_at_a_base_rate(make: SimpleNamespace) -> None:
+    """Bayes by hand; at the set's own rate it is the plain precision; without a false alarm it is not certain."""
+    examples, verdicts = coins(make, 1, 0.8, 100)
+    outcomes = compare(examples, verdicts, make.policy())
+    weights = draw_weights(outcomes.groups, 200, 0)
+    found = measure(examples, verdicts, make.policy())
+    recall, fpr = found["recall"], found["fpr"]
+    assert recall is not None and fpr
+    wanted = 0.02 * recall / (0.02 * recall + 0.98 * fpr)
+    rare = base_rate_interval(outcomes, weights, 0.02)
+    assert rare.value == pytest.approx(wanted) and rare.low < wanted < rare.high  # type: ignore[operator]
+    assert base_rate_interval(outcomes, weights, 0.5).value == pytest.approx(found["precision"])
+    perfect = compare(*coins(make, 1, 1.0, 100), make.policy())
+    sure = base_rate_interval(perfect, weights, 0.02)
+    upper = 1 - 0.025 ** (1 / 50)
+    assert sure.value == 1 and sure.low == pytest.approx(0.02 / (0.02 + 0.98 * upper)) and sure.low < 0.3

@@ -69,6 +69,16 @@ def test_overall_metrics_agree_with_sklearn(
         expect(found["auroc"], sk.roc_auc_score(gold, score))
         expect(found["auprc"], sk.average_precision_score(gold, score))
         expect(found["brier"], sk.mean_squared_error(gold, score))
+        alarms, recalls, _ = sk.roc_curve(gold, score, drop_intermediate=False)
+        expect(found["recall_at_fpr5"], recalls[alarms <= 0.05].max())
+        expect(found["ece"], slow_ece(score, gold))
+
+
+def slow_ece(scores: list[float], gold: list[bool]) -> float:
+    """The textbook's: gap of mean score and frequency in each bin, weighed by the bin's share."""
+    bins = np.minimum(np.array(scores) * 10, 9.5).astype(int)
+    parts = [(bins == b, (bins == b).mean()) for b in set(bins.tolist())]
+    return float(sum(w * abs(np.mean(np.array(scores)[rows]) - np.mean(np.array(gold)[rows])) for rows, w in parts))
 
 
 @settings(max_examples=40, deadline=None)
@@ -123,7 +133,7 @@ def test_ranking_in_chunks_changes_nothing(make: SimpleNamespace, monkeypatch: p
     outcomes = compare(examples, verdicts, make.policy())
     weights = np.random.default_rng(0).integers(0, 3, (17, outcomes.groups))
     whole = replicate(outcomes, weights)
-    monkeypatch.setattr("modsmith.evaluation.metrics.RANKING_CHUNK", 3 * len(examples))
+    monkeypatch.setattr("modsmith.evaluation.ranks.CHUNK", 3 * len(examples))
     for name, values in replicate(outcomes, weights).items():
         np.testing.assert_array_equal(values, whole[name])
 
@@ -131,7 +141,7 @@ def test_ranking_in_chunks_changes_nothing(make: SimpleNamespace, monkeypatch: p
 # --- judges that must look as good as they are ------------------------------------------------------------------------
 
 WORST_IS_ONE = ("fpr", "near_miss_fpr", "ordinary_fpr")
-ERRORS = (*WORST_IS_ONE, "severity_mae", "severity_mae_nonzero", "brier", "cost_error")
+ERRORS = (*WORST_IS_ONE, "severity_mae", "severity_mae_nonzero", "brier", "cost_error", "ece", "failure_rate")
 
 
 @pytest.fixture
@@ -158,7 +168,7 @@ def test_the_perfect_judge(make: SimpleNamespace, mixed: list[Any]) -> None:
     found = measure(mixed, [perfect(make, example) for example in mixed], make.policy())
     assert found == {name: 0.0 if name in ERRORS else 1.0 for name in METRICS}
     for name, row in measure_categories(mixed, [perfect(make, e) for e in mixed], make.policy()).items():
-        wanted = {metric: 0.0 if metric == "fpr" else 1.0 for metric in CATEGORY_METRICS}
+        wanted = {metric: 0.0 if metric in ("fpr", "ece") else 1.0 for metric in CATEGORY_METRICS}
         assert row == wanted | {"support": 1 if name == "iptv" else row["support"]}
 
 
@@ -218,7 +228,7 @@ def test_nothing_defined_is_none(make: SimpleNamespace) -> None:
     examples = [make.example("1"), make.example("2")]
     found = measure(examples, [Prediction(e.id, "allow", None, None) for e in examples], make.policy())
     defined = {name: value for name, value in found.items() if value is not None}
-    assert defined == {"fpr": 0, "accuracy": 1, "ordinary_fpr": 0, "cost_error": 0}
+    assert defined == {"fpr": 0, "accuracy": 1, "ordinary_fpr": 0, "cost_error": 0, "failure_rate": 0}
     flagged = measure(examples, [make.verdict("1", {"spam": 3}), make.verdict("2")], make.policy())
     assert flagged["f1"] is None and flagged["recall"] is None and flagged["precision"] == 0
     only_bad = measure([make.example("1", {"spam": 3})], [make.verdict("1", {"spam": 3})], make.policy())

@@ -39,7 +39,7 @@ def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
     assert list(found["systems"]) == list(systems)
     for system in found["systems"].values():
         assert set(system) == {
-            "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "mistakes",
+            "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability", "mistakes",
         }  # fmt: skip
         assert list(system["metrics"]) == list(METRICS)
         assert sum(system["confusion"].values()) == len(examples)

@@ -2,7 +2,7 @@
 
 Listings of one group were written together (the two sides of a twin), so groups are resampled, never listings: each
 resample gives every group a weight from a multinomial(G, 1/G), and the metric is computed from the weighted sums. All
-resamples are one matrix product; AUROC and AUPRC use the same resamples, by weighted ranks.
+resamples are one matrix product; metrics of a ranking use the same resamples, by weighted ranks.
 
 Intervals are percentile intervals (Efron). A resample in which the metric is undefined is left out. There is no
 interval (`None`) with fewer than two groups or when half of the resamples or more leave the metric undefined.
@@ -14,13 +14,14 @@ MCC, ranks and means keep the bootstrap's interval even there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from modsmith.corpus import Example
 from modsmith.evaluation.metrics import (
     BINARY,
+    CATEGORY_COUNTED,
     CATEGORY_METRICS,
     COUNTED,
     METRICS,
@@ -29,10 +30,13 @@ from modsmith.evaluation.metrics import (
     category_sums,
     group_sums,
     number,
+    precision_at,
     replicate,
     replicate_categories,
+    weigh,
 )
 from modsmith.evaluation.outcomes import Array, Outcomes, compare
+from modsmith.evaluation.paired import permutation_p
 from modsmith.policy import Policy
 from modsmith.ratings import Verdict
 
@@ -62,7 +66,7 @@ class Difference:
     low: float | None
     high: float | None
     p: float | None
-    """Two-sided bootstrap p: twice the smaller share of resamples on one side of zero, (k + 1) / (R + 1)."""
+    """Two-sided p of the permutation test over groups (`paired`)."""
     mcnemar_p: float
     """Exact McNemar test on binary correctness, whatever the metric. It takes listings as independent, which twins are
     not: where the two disagree, believe `p`."""
@@ -102,7 +106,8 @@ def paired_difference(
         raise ValueError(f"unknown metric {metric!r}; the metrics are {', '.join(METRICS)}")
     ours, theirs = compare(examples, a, policy), compare(examples, b, policy)
     weights_RG = draw_weights(ours.groups, resamples, seed)
-    return difference(metric, ours, theirs, replicate(ours, weights_RG), replicate(theirs, weights_RG))
+    p = permutation_p([metric], ours, theirs, seed=seed)[metric]
+    return difference(metric, ours, theirs, replicate(ours, weights_RG), replicate(theirs, weights_RG), p)
 
 
 def mcnemar(a: Outcomes, b: Outcomes) -> float:
@@ -135,25 +140,38 @@ def category_intervals(outcomes: Outcomes, weights_RG: Array) -> dict[str, dict[
     for c, name in enumerate(outcomes.categories):
         sums = category_sums(outcomes, c)
         found[name] = {
-            metric: _interval(replicates[name][metric], BINARY.get(metric), sums, outcomes)
+            metric: _interval(replicates[name][metric], CATEGORY_COUNTED.get(metric), sums, outcomes)
             for metric in CATEGORY_METRICS
         }
     return found
 
 
 def difference(
-    metric: str, a: Outcomes, b: Outcomes, replicates_a: Mapping[str, Array], replicates_b: Mapping[str, Array]
+    metric: str,
+    a: Outcomes,
+    b: Outcomes,
+    replicates_a: Mapping[str, Array],
+    replicates_b: Mapping[str, Array],
+    p: float | None,
 ) -> Difference:
-    """The paired difference, from replicates under the same weights."""
+    """The paired difference, from replicates under the same weights and the p of `paired.permutation_p`."""
     gaps = replicates_a[metric] - replicates_b[metric]
     value, drawn = number(gaps[0]), gaps[1:]
     low, high = _percentiles(drawn) if value is not None and a.groups > 1 else (None, None)
-    p = None
-    if low is not None:
-        drawn = drawn[~np.isnan(drawn)]
-        below, above = (int(side.sum()) for side in (drawn <= 0, drawn >= 0))
-        p = min(1.0, 2 * (min(below, above) + 1) / (len(drawn) + 1))
     return Difference(metric, value, low, high, p, mcnemar(a, b))
+
+
+def base_rate_interval(outcomes: Outcomes, weights_RG: Array, base_rate: float) -> Interval:
+    """Precision at `base_rate` (`metrics.precision_at`). Where no allowed listing was flagged, the lower end takes the
+    FPR's exact upper bound: a hundred listings without a false alarm do not prove a precision of 1 at one in a
+    thousand."""
+    formula, sums = precision_at(base_rate), group_sums(outcomes)
+    found = _interval(formula(weigh(sums, weights_RG)), formula, sums, outcomes)
+    fpr = _interval(BINARY["fpr"](weigh(sums, weights_RG)), BINARY["fpr"], sums, outcomes)
+    if found.low is None or fpr.value != 0 or fpr.high is None:
+        return found
+    recall = float(BINARY["recall"](weigh(sums, weights_RG[:1]))[0]) * base_rate
+    return replace(found, low=recall / (recall + fpr.high * (1 - base_rate)))
 
 
 def _percentiles(drawn: Array) -> tuple[float | None, float | None]:

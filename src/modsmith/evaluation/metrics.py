@@ -1,8 +1,8 @@
 """Metrics: pure functions of examples, verdicts and a policy.
 
 Everything that is a count is summed per group first, and every metric is a formula over weighted sums of those counts.
-Weights of one give the value; the bootstrap's weights give a thousand values from the same formula. AUROC and AUPRC are
-not functions of counts and are computed from weighted ranks.
+Weights of one give the value; the bootstrap's weights give a thousand values from the same formula. Metrics of a
+ranking are not functions of counts and live in `ranks`.
 
 The binary task asks "is this listing disallowed?" (`outcomes.gold_disallowed`, `Policy.is_disallowed`). Answers that do
 not parse are wrong (`outcomes`). What is undefined, because no listing of that sort exists or because the system does
@@ -19,7 +19,9 @@ not report it, is `None`, never 0.
 | severity_kappa | quadratic weighted kappa over all (listing, category) cells: 1 - sum w O / sum w E, w_ij = (i - j)^2 / 16, O the 5 x 5 counts gold x predicted, E the outer product of its margins over n; unparsed answers left out |
 | severity_mae, severity_mae_nonzero | mean distance of the ratings over the same cells, and over those whose gold is above 0 |
 | parse_rate | share of answers that can be used; `None` for decision-only systems, which write no answer |
-| auroc, auprc | of the decision score against the binary label; auprc is average precision, sum (R_k - R_k-1) P_k |
+| failure_rate | share of answers that cannot be used, for every kind of system: each of them counts as wrong |
+| auroc, auprc, recall_at_fpr5 | of the decision score against the binary label: see `ranks` |
+| ece | of the decision score against the binary label: see `reliability` |
 | brier | mean (decision score - binary label)^2; a score P(rating >= 3) is only fair to judge by it when review does not count as disallowed |
 | cost_error | cost of all mistakes by the policy's category costs, over the number of listings |
 | top_category | of disallowed gold: is the category rated highest (ties: higher score, then policy order) one with the highest gold rating? All zeros and unparsed answers are wrong |
@@ -29,28 +31,22 @@ The decision score is the highest category score, or the system's own P(disallow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from modsmith.corpus import Example
 from modsmith.evaluation.outcomes import Array, Outcomes, compare
+from modsmith.evaluation.ranks import RANKING, rank_metrics, ratio
+from modsmith.evaluation.reliability import BINS, bin_columns
 from modsmith.policy import Policy
 from modsmith.ratings import LEVELS, Verdict
 
 Sums = Mapping[str, Array]
 """Name -> (R, ...): the counts of `group_sums`, weighted and added up, for R weightings of the groups."""
-RANKING_CHUNK = 1_000_000
-"""Weights (resamples x listings) ranked at once: bounds memory to some tens of megabytes."""
 _QUADRATIC = np.subtract.outer(LEVELS, LEVELS) ** 2 / 16
 _DISTANCE = np.abs(np.subtract.outer(LEVELS, LEVELS))
-
-
-def ratio(top: Array, bottom: Array) -> Array:
-    """`top / bottom`, NaN where there is nothing to divide by."""
-    top, bottom = np.broadcast_arrays(np.asarray(top, float), np.asarray(bottom, float))
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +94,21 @@ def _mcc(sums: Sums) -> Array:
     return ratio(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
 
 
+def _ece(sums: Sums) -> Array:
+    return ratio(np.abs(sums["bin_gap"]).sum(-1) + sums["unanswered"], sums["scored"])
+
+
+def precision_at(base_rate: float) -> Formula:
+    """Precision where the share `base_rate` (0..1) of listings is disallowed, from recall and FPR measured here:
+    r b / (r b + f (1 - b)). A test set holds far more violations than a shop, and precision moves with that share."""
+
+    def value(sums: Sums) -> Array:
+        recall, fpr = BINARY["recall"](sums), BINARY["fpr"](sums)
+        return ratio(recall * base_rate, recall * base_rate + fpr * (1 - base_rate))
+
+    return Formula(value, _listings)
+
+
 def _severity_kappa(sums: Sums) -> Array:
     cells = sums["cells"]  # (R, 5, 5)
     chance = np.einsum("ri,rj->rij", cells.sum(-1), cells.sum(-2))
@@ -137,13 +148,16 @@ COUNTED: dict[str, Share | Formula] = BINARY | {
         lambda sums: _severity_mae(sums, lowest_gold=1), lambda sums: sums["cells"][..., 1:, :].sum((-1, -2))
     ),
     "parse_rate": Share(("parsed",), ("answers",)),
+    "failure_rate": Share(("failed",), _ALL),
+    "ece": Formula(_ece, lambda sums: sums["scored"]),
     "brier": Formula(lambda sums: ratio(sums["squared_error"], sums["scored"]), lambda sums: sums["scored"]),
     "cost_error": Formula(lambda sums: ratio(sums["cost"], _listings(sums)), _listings),
     "top_category": Share(("top_right",), ("top",)),
 }
-METRICS = (*COUNTED, "auroc", "auprc")
+CATEGORY_COUNTED = BINARY | {"ece": COUNTED["ece"]}
+METRICS = (*COUNTED, *RANKING)
 """Every overall metric, by name."""
-CATEGORY_METRICS = ("precision", "recall", "f1", "fpr", "kappa", "auroc")
+CATEGORY_METRICS = ("precision", "recall", "f1", "fpr", "kappa", "ece", "auroc", "auprc")
 """Every metric of one category's question "rating >= 3?"."""
 
 
@@ -203,12 +217,13 @@ def number(value: float) -> float | None:
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 
-def replicate(outcomes: Outcomes, weights_RG: Array) -> dict[str, Array]:
-    """Every metric (R,) under R weightings of the groups; NaN where undefined."""
+def replicate(outcomes: Outcomes, weights_RG: Array, names: Collection[str] = METRICS) -> dict[str, Array]:
+    """The metrics `names` (R,) under R weightings of the groups; NaN where undefined."""
     sums = weigh(group_sums(outcomes), weights_RG)
-    found = {name: metric(sums) for name, metric in COUNTED.items()}
-    found["auroc"], found["auprc"] = _rankings(outcomes, outcomes.score_N, outcomes.gold_N, weights_RG)
-    return found
+    found = {name: metric(sums) for name, metric in COUNTED.items() if name in names}
+    if any(name in RANKING for name in names):
+        found |= rank_metrics(outcomes, outcomes.score_N, outcomes.gold_N, weights_RG)
+    return {name: found[name] for name in names}
 
 
 def replicate_categories(outcomes: Outcomes, weights_RG: Array) -> dict[str, dict[str, Array]]:
@@ -217,8 +232,9 @@ def replicate_categories(outcomes: Outcomes, weights_RG: Array) -> dict[str, dic
     for c, name in enumerate(outcomes.categories):
         sums = weigh(category_sums(outcomes, c), weights_RG)
         score_N = None if outcomes.score_NC is None else outcomes.score_NC[:, c]
-        found[name] = {metric: BINARY[metric](sums) for metric in CATEGORY_METRICS if metric in BINARY}
-        found[name]["auroc"] = _rankings(outcomes, score_N, outcomes.violates_NC[:, c], weights_RG)[0]
+        values = {metric: formula(sums) for metric, formula in CATEGORY_COUNTED.items()}
+        values |= rank_metrics(outcomes, score_N, outcomes.violates_NC[:, c], weights_RG)
+        found[name] = {metric: values[metric] for metric in CATEGORY_METRICS}
     return found
 
 
@@ -243,6 +259,8 @@ def group_sums(outcomes: Outcomes) -> dict[str, Array]:
     score = outcomes.score_N
     columns["scored"] = zeros if score is None else zeros + 1
     columns["squared_error"] = zeros if score is None else (score - gold) ** 2
+    columns["failed"] = ~outcomes.answered_N
+    columns |= _bins(score, gold, outcomes.answered_N)
     for name in ("twins", "twins_right", "pairs", "pairs_ranked"):
         columns[name] = zeros.copy()
     for a, b in outcomes.pairs:
@@ -257,9 +275,18 @@ def group_sums(outcomes: Outcomes) -> dict[str, Array]:
 
 
 def category_sums(outcomes: Outcomes, c: int) -> dict[str, Array]:
-    """The counts that `BINARY` needs for the question of category `c`, per group (G,)."""
+    """The counts that `CATEGORY_COUNTED` needs for the question of category `c`, per group (G,)."""
     flagged_N = None if outcomes.flagged_NC is None else outcomes.flagged_NC[:, c]
-    return _per_group(_binary_columns(outcomes.violates_NC[:, c], flagged_N), outcomes)
+    score_N = None if outcomes.score_NC is None else outcomes.score_NC[:, c]
+    columns = _binary_columns(outcomes.violates_NC[:, c], flagged_N)
+    columns["scored"] = np.full(len(outcomes.gold_N), score_N is not None)
+    return _per_group(columns | _bins(score_N, outcomes.violates_NC[:, c], outcomes.answered_N), outcomes)
+
+
+def _bins(score_N: Array | None, label_N: Array, answered_N: Array) -> dict[str, Array]:
+    if score_N is None:
+        return {"bin_gap": np.zeros((len(label_N), BINS)), "unanswered": np.zeros(len(label_N))}
+    return bin_columns(score_N, label_N, answered_N)
 
 
 def _binary_columns(gold: Array, predicted: Array | None) -> dict[str, Array]:
@@ -294,31 +321,6 @@ def _top_category_right(outcomes: Outcomes) -> Array:
     top = np.where(rated == rated.max(1, keepdims=True), score, -1.0).argmax(1)
     hit = gold[np.arange(len(gold)), top] == gold.max(1)
     return np.asarray(hit & (rated.max(1) > 0) & outcomes.answered_N)
-
-
-# --- ranks ------------------------------------------------------------------------------------------------------------
-
-
-def _rankings(outcomes: Outcomes, score_N: Array | None, label_N: Array, weights_RG: Array) -> tuple[Array, Array]:
-    """AUROC and average precision (R,) under R weightings of the groups; NaN without scores or without both classes."""
-    if score_N is None:
-        return np.full(len(weights_RG), np.nan), np.full(len(weights_RG), np.nan)
-    rows = max(1, RANKING_CHUNK // len(score_N))
-    order = np.argsort(score_N, kind="stable")
-    starts = np.flatnonzero(np.diff(score_N[order], prepend=-np.inf) > 0)  # one bin per distinct score
-    found = []
-    for first in range(0, len(weights_RG), rows):
-        weights_RN = weights_RG[first : first + rows, outcomes.group_N[order]]
-        positive = np.add.reduceat(weights_RN * label_N[order], starts, axis=1)
-        negative = np.add.reduceat(weights_RN * ~label_N[order], starts, axis=1)
-        positives, negatives = positive.sum(1), negative.sum(1)
-        below = negative.cumsum(1) - negative / 2
-        auroc = ratio((positive * below).sum(1), positives * negatives)
-        at_least = positive[:, ::-1].cumsum(1), negative[:, ::-1].cumsum(1)
-        precision = np.nan_to_num(ratio(at_least[0], at_least[0] + at_least[1]))
-        average = ratio((positive[:, ::-1] * precision).sum(1), positives)
-        found.append((auroc, np.where(negatives > 0, average, np.nan)))
-    return np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
 
 
 def pair_accuracy(examples: Sequence[Example], verdicts: Sequence[Verdict], policy: Policy) -> float | None:

@@ -120,6 +120,10 @@ METRICS: dict[str, Metric] = {
     "pair_accuracy": Metric("Twins ranked", f"{_NO_SCORES}, or no pair of twins has opposite labels"),
     "auroc": Metric("AUROC", _NO_SCORES),
     "auprc": Metric("AUPRC", _NO_SCORES),
+    "recall_at_fpr5": Metric("Recall at 5 % FPR", _NO_SCORES),
+    "precision_at_base": Metric("Precision at base rate", "no base rate was given, or nothing was flagged"),
+    "failure_rate": Metric("Failed answers", lower=True),
+    "ece": Metric("ECE", _NO_SCORES, lower=True),
     "brier": Metric("Brier", _NO_SCORES, lower=True),
     "cost_error": Metric("Cost error", lower=True),
 }
@@ -151,8 +155,11 @@ def paired_rows(paired: Sequence[Mapping[str, Any]]) -> list[tuple[str, Row]]:
         metric = METRICS.get(pair["metric"], Metric(spaced(pair["metric"])))
         e = Estimate.read({**pair, "value": pair.get("difference")})
         ahead = (e.ends[0] > 0) - (e.ends[1] < 0) if e and e.ends else 0
+        corrected = Estimate.read(pair.get("p_holm"))
+        if corrected is not None and corrected.value >= 0.05:
+            ahead = 0
         style = {0: "unclear", 1: "better", -1: "worse"}[-ahead if metric.lower else ahead]
-        p = Estimate.read(pair.get("p"))
+        p = corrected or Estimate.read(pair.get("p"))
         note = "" if p is None else "p < 0.001" if p.value < 0.001 else f"p = {p.value:.3f}"
         row = Row(f"{pair['a']} − {pair['b']}", e, style, None, note, "one of the two gives no such number")
         found.append((metric.label, row))

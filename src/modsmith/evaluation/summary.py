@@ -8,8 +8,9 @@
         "confusion": {"tp", "fp", "fn", "tn"},
         "rating_confusion": 5 x 5 (gold x predicted) | None,
         "score_histogram": {"edges", "allowed", "violating"} | None,
+        "reliability": {"edges", "count", "said", "true"} | None,
         "mistakes": [{"id", "title", "group", "kind", "gold", "predicted", "decision", "score", "evidence", "reasoning", "parse_ok"}]}},
-     "paired": [{"a", "b", "metric", "difference", "low", "high", "p"}]}
+     "paired": [{"a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
 
 What is undefined or not reported is `None`. Numbers are rounded to six decimals.
 """  # noqa: E501 - the schema
@@ -24,10 +25,19 @@ from typing import Any
 import numpy as np
 
 from modsmith.corpus import Example
-from modsmith.evaluation.intervals import Interval, category_intervals, difference, draw_weights, intervals
+from modsmith.evaluation.intervals import (
+    Interval,
+    base_rate_interval,
+    category_intervals,
+    difference,
+    draw_weights,
+    intervals,
+)
 from modsmith.evaluation.metrics import confusion, rating_confusion, replicate
 from modsmith.evaluation.outcomes import Array, Outcomes, compare, decision_score
+from modsmith.evaluation.paired import holm, permutation_p
 from modsmith.evaluation.probes import PROBES
+from modsmith.evaluation.reliability import reliability_curve
 from modsmith.policy import Policy
 from modsmith.ratings import Verdict
 
@@ -35,7 +45,7 @@ MISTAKES = 60
 """Most mistakes kept per system."""
 BINS = 20
 PAIRED_METRICS = ("f1", "recall", "fpr", "twin_accuracy", "near_miss_fpr")
-"""What chosen pairs of systems are compared in. p-values are not corrected for their number."""
+"""What chosen pairs of systems are compared in. `p_holm` is corrected for all comparisons of the summary together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,10 @@ def summarise(
     provenance: dict[str, Any],
     resamples: int = 1000,
     seed: int = 0,
+    base_rate: float | None = None,
 ) -> dict[str, Any]:
-    """Measure every system on the same examples and the same resamples. `provenance` is kept as given.
+    """Measure every system on the same examples and the same resamples. `provenance` is kept as given. With a
+    `base_rate` (share of disallowed listings in the customer's traffic, 0..1) there is a `precision_at_base` too.
 
     Raises `ValueError` when there is no system, and as `outcomes.compare`, naming the system.
     """
@@ -78,16 +90,19 @@ def summarise(
             "kinds": dict(Counter(example.kind for example in examples)),
             "by_category": dict(zip(first.categories, first.violates_NC.sum(0).tolist(), strict=True)),
         },
-        "systems": {name: _describe(system, examples, weights_RG) for name, system in measured.items()},
-        "paired": _paired(measured),
+        "systems": {name: _describe(system, examples, weights_RG, base_rate) for name, system in measured.items()},
+        "paired": _paired(measured, seed),
     }
 
 
-def _describe(system: _System, examples: Sequence[Example], weights_RG: Array) -> dict[str, Any]:
+def _describe(
+    system: _System, examples: Sequence[Example], weights_RG: Array, base_rate: float | None
+) -> dict[str, Any]:
     outcomes = system.outcomes
+    at_base = {} if base_rate is None else {"precision_at_base": base_rate_interval(outcomes, weights_RG, base_rate)}
     support = outcomes.violates_NC.sum(0).tolist()
     return {
-        "metrics": {name: _json(found) for name, found in intervals(outcomes, system.replicates).items()},
+        "metrics": {name: _json(found) for name, found in (intervals(outcomes, system.replicates) | at_base).items()},
         "per_category": {
             category: {name: _json(interval) for name, interval in found.items()} | {"support": count}
             for (category, found), count in zip(category_intervals(outcomes, weights_RG).items(), support, strict=True)
@@ -95,6 +110,7 @@ def _describe(system: _System, examples: Sequence[Example], weights_RG: Array) -
         "confusion": confusion(outcomes),
         "rating_confusion": rating_confusion(outcomes),
         "score_histogram": _histogram(outcomes),
+        "reliability": _reliability(outcomes),
         "mistakes": _mistakes(system, examples),
     }
 
@@ -119,6 +135,13 @@ def _histogram(outcomes: Outcomes) -> dict[str, list[Any]] | None:
         for side in (~outcomes.gold_N, outcomes.gold_N)
     ]
     return {"edges": edges.round(6).tolist(), "allowed": counts[0], "violating": counts[1]}
+
+
+def _reliability(outcomes: Outcomes) -> dict[str, list[Any]] | None:
+    """The reliability curve of the decision scores, unparsed answers left out; `None` for systems without scores."""
+    if outcomes.score_N is None:
+        return None
+    return reliability_curve(outcomes.score_N[outcomes.answered_N], outcomes.gold_N[outcomes.answered_N])
 
 
 def _mistakes(system: _System, examples: Sequence[Example]) -> list[dict[str, Any]]:
@@ -162,7 +185,7 @@ def _mistake(example: Example, verdict: Verdict, answered: bool) -> dict[str, An
     }
 
 
-def _paired(measured: Mapping[str, _System]) -> list[dict[str, Any]]:
+def _paired(measured: Mapping[str, _System], seed: int) -> list[dict[str, Any]]:
     """The best model (highest F1) against every other model, then every model against bag of words (against the best
     probe, where bag of words was not run)."""
     f1 = {name: float(np.nan_to_num(system.replicates["f1"][0], nan=-1.0)) for name, system in measured.items()}
@@ -174,9 +197,10 @@ def _paired(measured: Mapping[str, _System]) -> list[dict[str, Any]]:
     pairs += [(name, base) for name in models if base is not None]
     rows = []
     for a, b in pairs:
+        ours, theirs = measured[a], measured[b]
+        chance = permutation_p(PAIRED_METRICS, ours.outcomes, theirs.outcomes, seed=seed)
         for metric in PAIRED_METRICS:
-            ours, theirs = measured[a], measured[b]
-            gap = difference(metric, ours.outcomes, theirs.outcomes, ours.replicates, theirs.replicates)
+            gap = difference(metric, ours.outcomes, theirs.outcomes, ours.replicates, theirs.replicates, chance[metric])
             rows.append(
                 {
                     "a": a,
@@ -188,4 +212,6 @@ def _paired(measured: Mapping[str, _System]) -> list[dict[str, Any]]:
                     "p": _round(gap.p),
                 }
             )
+    for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = _round(corrected)
     return rows
