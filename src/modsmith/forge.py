@@ -11,6 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from modsmith import __version__
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.errors import UserError
 from modsmith.evaluation import print_comparison, run_probes, score_held_out, summarise, write_report
+from modsmith.evaluation.calibrating import check_calibration
 from modsmith.files import atomic_write, read_text, write_json
 from modsmith.judge import Calibration, Judge, fit_calibration
+from modsmith.judge.calibration import Method
 from modsmith.policy import Policy, load_policy
 from modsmith.prompt import MODES, Mode
 from modsmith.ratings import Verdict
@@ -73,26 +76,37 @@ def _held_out_scorer(settings: RunSettings, policy: Policy) -> Callable[[Any], d
     return held_out
 
 
-def calibrate_model(model: Path, corpus: str, policy: Policy, limit: int | None = None) -> Calibration:
+def calibrate_model(
+    model: Path, corpus: str, policy: Policy, limit: int | None = None, method: Method = "shared"
+) -> Calibration:
     """Fit the model's calibration on (at most `limit` listings of) the corpus's validation split and store it in the
-    model's folder."""
+    model's folder, with what cross-fitting says of it (`check`; left out where all listings are of one group)."""
     folder = model_folder(str(model))
     if folder is None:
         raise UserError(f"{model} is no folder; calibration is stored beside a model, so give a run or model folder")
     examples = load_corpus(corpus, policy)
     judge = Judge.load(str(folder), policy)
     held_out = take_units(of_split(examples, "validation"), limit)
-    calibration = _fit(judge, held_out, f"{corpus_hash(examples)}/validation/{len(held_out)}/direct")
+    log_digits, gold = _digits(judge, held_out)
+    fitted_on = f"{corpus_hash(examples)}/validation/{len(held_out)}/direct"
+    names, groups = policy.category_ids, [example.group for example in held_out]
+    calibration = fit_calibration(log_digits, gold, fitted_on, method=method, names=names)
+    if len(set(groups)) > 1:
+        calibration = replace(calibration, check=check_calibration(log_digits, gold, groups, names, method))
     calibration.save(folder)
     return calibration
 
 
 def _fit(judge: Judge, examples: Sequence[Example], fitted_on: str) -> Calibration:
+    return fit_calibration(*_digits(judge, examples), fitted_on)
+
+
+def _digits(judge: Judge, examples: Sequence[Example]) -> tuple[Any, Any]:
+    """Log-probabilities (N, C, 5) and gold ratings (N, C)."""
     import numpy as np
 
-    log_digits = judge.digit_log_probs([example.listing for example in examples])
     gold = np.array([list(example.ratings.values()) for example in examples])
-    return fit_calibration(log_digits, gold, fitted_on)
+    return judge.digit_log_probs([example.listing for example in examples]), gold
 
 
 # --- listings nobody has rated ----------------------------------------------------------------------------------------

@@ -33,14 +33,23 @@ def calibrate(
     model: Annotated[Path, typer.Argument(help="A run or model folder; calibration.json is written into it.")],
     corpus: Annotated[str, typer.Option(help="The corpus whose validation split is used.")] = "standard",
     policy: Annotated[str, typer.Option(help="A policy file; the built-in one by default.")] = "marketplace",
+    method: Annotated[
+        str, typer.Option(help="temperature or isotonic, each for every category; or shared, one for all.")
+    ] = "temperature",
     limit: Annotated[int, typer.Option(min=20, help="Validation listings used.")] = 400,
 ) -> None:
     """Fit the model's probabilities on the validation split, so that scores mean what they say."""
+    from modsmith.errors import UserError
+    from modsmith.policy import load_policy
+
+    if method not in ("temperature", "isotonic", "shared"):  # judge.calibration.METHODS, which imports numpy
+        raise UserError(f"--method {method!r}: choose temperature, isotonic or shared")
+    rules = load_policy(policy)
     from modsmith.cli.quiet import quiet_libraries
 
     quiet_libraries()
+    from modsmith.cli.show import print_calibration
     from modsmith.forge import calibrate_model
-    from modsmith.policy import load_policy
 
-    found = calibrate_model(model, corpus, load_policy(policy), limit)
-    typer.echo(f"temperature {found.temperature}, bias {found.bias} -> {model}", err=True)
+    print_calibration(calibrate_model(model, corpus, rules, limit, method))  # type: ignore[arg-type]
+    typer.echo(f"{method} calibration -> {model}", err=True)

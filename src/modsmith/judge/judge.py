@@ -178,9 +178,9 @@ class Judge:
                 parse_ok=False,
                 reasoning=failed.reasoning,
             )
-        probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits) for reading in readings])
-        at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
         names = self.policy.category_ids
+        probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits, names) for reading in readings])
+        at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
         violation_WC = at_least_WCD[..., VIOLATION]
         scores = {name: float(score) for name, score in zip(names, violation_WC.max(0), strict=True)}
         review = {name: float(score) for name, score in zip(names, at_least_WCD[..., BORDERLINE].max(0), strict=True)}
