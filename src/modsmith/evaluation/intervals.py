@@ -157,7 +157,7 @@ def difference(
     """The paired difference, from replicates under the same weights and the p of `paired.permutation_p`."""
     gaps = replicates_a[metric] - replicates_b[metric]
     value, drawn = number(gaps[0]), gaps[1:]
-    low, high = _percentiles(drawn) if value is not None and a.groups > 1 else (None, None)
+    low, high = percentiles(drawn) if value is not None and a.groups > 1 else (None, None)
     return Difference(metric, value, low, high, p, mcnemar(a, b))
 
 
@@ -174,7 +174,7 @@ def base_rate_interval(outcomes: Outcomes, weights_RG: Array, base_rate: float) 
     return replace(found, low=recall / (recall + fpr.high * (1 - base_rate)))
 
 
-def _percentiles(drawn: Array) -> tuple[float | None, float | None]:
+def percentiles(drawn: Array) -> tuple[float | None, float | None]:
     defined = drawn[~np.isnan(drawn)]
     if 2 * len(defined) <= len(drawn):
         return None, None
@@ -191,7 +191,7 @@ def _interval(
     n = len(outcomes.gold_N) if metric is None else int(metric.units(totals)[0])
     if value is None:
         return Interval(None, None, None, 0 if metric is None else n)
-    low, high = _percentiles(values[1:]) if outcomes.groups > 1 else (None, None)
+    low, high = percentiles(values[1:]) if outcomes.groups > 1 else (None, None)
     share = JACCARD if metric is BINARY["f1"] else metric
     if low is not None and high is not None and isinstance(share, Share) and value in (0, 1):
         reach = ((1 - LEVEL) / 2) ** (1 / int(np.count_nonzero(share.units(per_group))))

@@ -20,7 +20,7 @@ own best guess. Balanced weights lift every P, so the probes' Brier scores say l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,13 @@ from modsmith.corpus import Example
 from modsmith.corpus.surface import SHORTCUTS, WORDS_C, bag_of_words, classifier
 from modsmith.errors import UserError
 from modsmith.evaluation.outcomes import Array, Prediction, gold_disallowed
+from modsmith.evaluation.systems import Tick
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import VIOLATION, Ratings, Verdict
 
+EMBEDDINGS = "MiniLM embeddings"
+"""The baseline of `embeddings`, which is no probe for shortcuts: it reads, but never the policy."""
 PROBES = ("majority", "length only", "formatting only", "function words only", "bag of words")
 """Names of the probes, weakest idea first."""
 
@@ -52,64 +55,112 @@ def run_probes(
             f"group {shared[0]} is in what the baselines learn from and in what they are measured on; "
             "evaluate another split, or leave the baselines out"
         )
+    asked = [example.listing for example in test]
+    return {name: probe.rate(asked) for name, probe in fit_probes(train, policy, seed).items()}
+
+
+def fit_probes(train: Sequence[Example], policy: Policy, seed: int = 0) -> dict[str, Probe | TextClassifier]:
+    """Train every probe. Raises `UserError` without examples."""
+    if not train:
+        raise UserError("the baselines need examples to learn from, and there are none")
     gold = gold_disallowed(train, policy)
-    seen, asked = [example.listing for example in train], [example.listing for example in test]
-    found: dict[str, list[Verdict]] = {}
-    share = float(gold.mean())
-    found["majority"] = _decisions("majority", np.full(len(asked), share), asked, policy)
+    seen = [example.listing for example in train]
+    found: dict[str, Probe | TextClassifier] = {}
+    found["majority"] = Probe("majority", _Constant(float(gold.mean())), policy)
     for name in PROBES[1:-1]:
-        chances = _fit(SHORTCUTS[name](seed), seen, gold, asked)
-        found[name] = _decisions(name, chances, asked, policy)
-    found["bag of words"] = _bag_of_words(train, gold, asked, policy, seed)
+        found[name] = Probe(name, _fit(SHORTCUTS[name](seed), seen, gold), policy)
+    words = bag_of_words()
+    seen_words = words.fit_transform([listing.text for listing in seen])
+    found["bag of words"] = TextClassifier(
+        "bag of words", words.transform, seen_words, train, policy, classifier(seed, WORDS_C), classifier(seed)
+    )
     return found
 
 
-def _decisions(name: str, chances: Array, listings: Sequence[Listing], policy: Policy) -> list[Verdict]:
-    return [
-        Prediction(
-            id=listing.id,
-            decision="disallow" if chance >= 0.5 else "allow",
-            ratings=None,
-            scores=None,
-            model=name,
-            policy_version=policy.version_label,
-            decision_score=float(chance),
-        )
-        for listing, chance in zip(listings, chances, strict=True)
-    ]
+class Probe:
+    """A classifier of the decision alone."""
 
+    def __init__(self, name: str, model: Any, policy: Policy) -> None:
+        self._name, self._model, self._policy = name, model, policy
 
-def _bag_of_words(
-    train: Sequence[Example], gold: Array, asked: Sequence[Listing], policy: Policy, seed: int
-) -> list[Verdict]:
-    words = bag_of_words()
-    seen_words = words.fit_transform([example.listing.text for example in train])
-    asked_words = words.transform([listing.text for listing in asked])
-    chances = _fit(classifier(seed, WORDS_C), seen_words, gold, asked_words)
-    scores_NC = np.zeros((len(asked), len(policy.category_ids)))
-    for c, category in enumerate(policy.category_ids):
-        labels = np.array([example.ratings[category] >= VIOLATION for example in train])
-        if labels.any():
-            scores_NC[:, c] = _fit(classifier(seed), seen_words, labels, asked_words)
-    verdicts: list[Verdict] = []
-    for listing, chance, row in zip(asked, chances, scores_NC, strict=True):
-        scores = dict(zip(policy.category_ids, map(float, row), strict=True))
-        verdicts.append(
+    def rate(self, listings: Sequence[Listing], progress: Tick | None = None) -> list[Verdict]:
+        """`Prediction`s without ratings and scores."""
+        if progress:
+            progress(len(listings))
+        return [
             Prediction(
                 id=listing.id,
                 decision="disallow" if chance >= 0.5 else "allow",
-                ratings=Ratings({name: VIOLATION if score >= 0.5 else 0 for name, score in scores.items()}),
-                scores=scores,
-                model="bag of words",
-                policy_version=policy.version_label,
+                ratings=None,
+                scores=None,
+                model=self._name,
+                policy_version=self._policy.version_label,
                 decision_score=float(chance),
             )
-        )
-    return verdicts
+            for listing, chance in zip(listings, self._model.predict_proba(listings)[:, 1], strict=True)
+        ]
 
 
-def _fit(model: Any, seen: Any, labels: Array, asked: Any) -> Array:
-    """P(label) of `asked` (N,); the label itself when only one occurs."""
+class TextClassifier:
+    """A logistic regression on features of the text for the decision, and one for each category with positives.
+
+    `features` maps texts to a matrix, `seen` is that of the train split; the two models are clones to be fitted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        features: Callable[[list[str]], Any],
+        seen: Any,
+        train: Sequence[Example],
+        policy: Policy,
+        for_decision: Any,
+        for_category: Any,
+    ) -> None:
+        from sklearn.base import clone
+
+        self._name, self._features, self._policy = name, features, policy
+        self._decision = _fit(for_decision, seen, gold_disallowed(train, policy))
+        labels = {c: np.array([e.ratings[c] >= VIOLATION for e in train]) for c in policy.category_ids}
+        self._categories = {c: _fit(clone(for_category), seen, label) for c, label in labels.items()}
+
+    def rate(self, listings: Sequence[Listing], progress: Tick | None = None) -> list[Verdict]:
+        """`Prediction`s with ratings 0 or 3 and scores."""
+        asked = self._features([listing.text for listing in listings])
+        chances = self._decision.predict_proba(asked)[:, 1]
+        columns = {name: model.predict_proba(asked)[:, 1] for name, model in self._categories.items()}
+        if progress:
+            progress(len(listings))
+        verdicts: list[Verdict] = []
+        for place, listing in enumerate(listings):
+            scores = {name: float(column[place]) for name, column in columns.items()}
+            verdicts.append(
+                Prediction(
+                    id=listing.id,
+                    decision="disallow" if chances[place] >= 0.5 else "allow",
+                    ratings=Ratings({name: VIOLATION if score >= 0.5 else 0 for name, score in scores.items()}),
+                    scores=scores,
+                    model=self._name,
+                    policy_version=self._policy.version_label,
+                    decision_score=float(chances[place]),
+                )
+            )
+        return verdicts
+
+
+class _Constant:
+    """The same chance for everything."""
+
+    def __init__(self, chance: float) -> None:
+        self._chance = chance
+
+    def predict_proba(self, asked: Any) -> Array:
+        rows = asked.shape[0] if hasattr(asked, "shape") else len(asked)
+        return np.tile([1 - self._chance, self._chance], (rows, 1))
+
+
+def _fit(model: Any, seen: Any, labels: Array) -> Any:
+    """The fitted model; the label itself when only one occurs."""
     if labels.all() or not labels.any():
-        return np.full(asked.shape[0] if hasattr(asked, "shape") else len(asked), float(labels[0]))
-    return np.asarray(model.fit(seen, labels).predict_proba(asked)[:, 1])
+        return _Constant(float(labels[0]))
+    return model.fit(seen, labels)
