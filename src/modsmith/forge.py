@@ -7,36 +7,30 @@ together: training gets its held-out score from the judge, evaluation gets its s
 from __future__ import annotations
 
 import json
-import platform
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 from rich.console import Console
 
-from modsmith import __version__
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.errors import UserError
-from modsmith.evaluation import print_comparison, run_probes, score_held_out, summarise, write_report
+from modsmith.evaluation import score_held_out
 from modsmith.evaluation.calibrating import check_calibration
+from modsmith.evaluation.run import ProgressBar, evaluate_models
 from modsmith.files import atomic_write, read_text, write_json
 from modsmith.judge import Calibration, Judge, fit_calibration
 from modsmith.judge.calibration import Method
 from modsmith.policy import Policy, load_policy
-from modsmith.prompt import MODES, Mode
-from modsmith.ratings import Verdict
 from modsmith.terminal import file_progress
 from modsmith.training.base import EMBEDDED, SHIPPED, load_model, model_folder
 from modsmith.training.plan import take_units
 from modsmith.training.run import read_metrics
 from modsmith.training.settings import GrpoSettings, RunSettings, SftSettings
 
-ProgressBar = Callable[[int, int], None]
 STEPS: dict[str, type[RunSettings]] = {"sft": SftSettings, "grpo": GrpoSettings}
 
 
@@ -137,81 +131,6 @@ def write_examples(examples: Sequence[Example], path: Path) -> None:
     """One JSON object a line, as `load_corpus` reads them."""
     with atomic_write(path) as file:
         file.writelines(json.dumps(example.to_record(), ensure_ascii=False) + "\n" for example in examples)
-
-
-# --- evaluation -------------------------------------------------------------------------------------------------------
-
-
-def evaluate_models(
-    corpus: str,
-    models: Sequence[str],
-    policy: Policy,
-    out: Path,
-    split: str | None = None,
-    baselines: bool = True,
-    train_corpus: str = "standard",
-    resamples: int = 1000,
-    seed: int = 0,
-    progress: ProgressBar | None = None,
-    training: dict[str, list[dict[str, Any]]] | None = None,
-) -> Path:
-    """Judge one corpus with several models, beside baselines trained on `train_corpus`; write and print the report.
-
-    A model is `NAME=MODEL:MODE`, NAME and MODE optional. Without `split`, a corpus is judged on its test split and a
-    single file whole. Returns the path of the HTML page.
-    """
-    examples = load_corpus(corpus, policy, reasons=False)
-    split = split or ("all" if Path(corpus).is_file() else "test")
-    test = of_split(examples, split)
-    named = [_parse_model(text) for text in models]
-    systems: dict[str, list[Verdict]] = {}
-    done = 0
-
-    def tick(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress:
-            progress(done, len(test) * len(named))
-
-    tick(0)
-    for name, model, mode in named:
-        judge = Judge.load(model, policy, mode)
-        systems[name] = judge.rate([example.listing for example in test], tick)
-    if baselines:
-        learn_from = of_split(load_corpus(train_corpus, policy), "train")
-        held = {example.group for example in test}
-        systems |= run_probes([example for example in learn_from if example.group not in held], test, policy, seed)
-    provenance = {
-        "command": " ".join(["modsmith", *sys.argv[1:]]),
-        "date": time.strftime("%Y-%m-%d"),
-        "corpus": corpus,
-        "split": split,
-        "corpus hash": corpus_hash(examples),
-        "policy": policy.version_label,
-        "models": ", ".join(f"{name} = {model}:{mode}" for name, model, mode in named),
-        "seed": seed,
-        "resamples": resamples,
-        "versions": f"modsmith {__version__}, torch {version('torch')}, transformers {version('transformers')}, "
-        f"Python {platform.python_version()}",
-    }
-    summary = summarise(systems, test, policy, provenance, resamples, seed)
-    files = write_report(summary, out, training)
-    print_comparison(summary, Console())
-    return files["html"]
-
-
-def _parse_model(text: str) -> tuple[str, str, Mode]:
-    """`NAME=MODEL:MODE` -> (name, model, mode)."""
-    name, equals, rest = text.partition("=")
-    model = rest if equals else text
-    mode: Mode = "direct"
-    for known in MODES:
-        if model.endswith(f":{known}"):
-            model, mode = model.removesuffix(f":{known}"), known
-    if not model:
-        raise UserError(f"--model {text!r}: write MODEL, MODEL:think or NAME=MODEL")
-    shown = name if equals else model if mode == "direct" else f"{model} ({mode})"
-    return shown, model, mode
 
 
 # --- the demo ---------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_overall_metrics_agree_with_sklearn(
 
     assert (found["auroc"] is not None) == with_scores
     if with_scores:
-        score = [max(verdict.scores.values()) for verdict in verdicts]
+        score = [min(1.0, sum(verdict.scores.values())) for verdict in verdicts]
         expect(found["auroc"], sk.roc_auc_score(gold, score))
         expect(found["auprc"], sk.average_precision_score(gold, score))
         expect(found["brier"], sk.mean_squared_error(gold, score))

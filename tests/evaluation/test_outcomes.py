@@ -81,7 +81,8 @@ def test_scores_are_given_only_when_every_answer_has_them(make: SimpleNamespace)
 
 
 def test_decision_score(make: SimpleNamespace) -> None:
-    assert decision_score(make.verdict("1", scores={"spam": 0.3, "iptv": 0.7})) == 0.7
+    assert decision_score(make.verdict("1", scores={"spam": 0.2, "iptv": 0.7})) == pytest.approx(0.9)
+    assert decision_score(make.verdict("1", scores={"spam": 0.6, "iptv": 0.7})) == 1.0
     assert decision_score(make.verdict("1")) is None
     both = Prediction("1", "allow", None, {"spam": 0.9}, decision_score=0.0)
     assert decision_score(both) == 0.0

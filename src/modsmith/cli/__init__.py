@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("judge")(judge.judge)
 app.command("eval")(evaluate.evaluate)
+app.command("gate")(evaluate.gate)
 app.command("demo")(forge.demo)
 app.command("calibrate")(model.calibrate)
 app.add_typer(train.app, name="train", help="Train a moderator: sft, then grpo.")

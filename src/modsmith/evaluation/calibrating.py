@@ -40,8 +40,9 @@ def cross_fit(
 def check_calibration(
     log_digits_NCD: Array, gold_NC: Array, groups: Sequence[str], names: Sequence[str], method: Method
 ) -> dict[str, Any]:
-    """`{"listings", "folds", "before", "after"}`; each side has the decision's `ece` (highest category score against
-    "any rating >= 3"), its reliability `curve`, and `categories` (name -> ECE of P(rating >= 3))."""
+    """`{"listings", "folds", "violating", "before", "after"}`. Each side has the decision's `ece` (P(any category), see
+    `outcomes.decision_score`, against "any rating >= 3"), its reliability `curve`, and `categories` (name -> ECE of
+    P(rating >= 3))."""
     sides = {
         "before": Calibration().apply(log_digits_NCD),
         "after": cross_fit(log_digits_NCD, gold_NC, groups, names, method),
@@ -51,10 +52,11 @@ def check_calibration(
     for side, digits in sides.items():
         score_NC = digits[..., VIOLATION:].sum(-1)
         errors = [expected_error(score_NC[:, c], violates_NC[:, c]) for c in range(len(names))]
+        any_N, wrong_N = score_NC.sum(1).clip(max=1.0), np.asarray(violates_NC.any(1))
         found[side] = {
-            "ece": _round(expected_error(score_NC.max(1), violates_NC.any(1))),
+            "ece": _round(expected_error(any_N, wrong_N)),
             "categories": dict(zip(names, map(_round, errors), strict=True)),
-            "curve": reliability_curve(score_NC.max(1), violates_NC.any(1)),
+            "curve": reliability_curve(any_N, wrong_N),
         }
     found["violating"] = dict(zip(names, violates_NC.sum(0).tolist(), strict=True))
     return found

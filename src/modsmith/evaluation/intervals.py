@@ -175,6 +175,7 @@ def base_rate_interval(outcomes: Outcomes, weights_RG: Array, base_rate: float) 
 
 
 def percentiles(drawn: Array) -> tuple[float | None, float | None]:
+    """Both ends of the percentile interval, or none when half of the values or more are undefined."""
     defined = drawn[~np.isnan(drawn)]
     if 2 * len(defined) <= len(drawn):
         return None, None

@@ -26,7 +26,8 @@ not report it, is `None`, never 0.
 | cost_error | cost of all mistakes by the policy's category costs, over the number of listings |
 | top_category | of disallowed gold: is the category rated highest (ties: higher score, then policy order) one with the highest gold rating? All zeros and unparsed answers are wrong |
 
-The decision score is the highest category score, or the system's own P(disallowed) where it models the decision.
+The decision score is P(any category), the sum of the category scores up to 1, or the system's own P(disallowed) where
+it models the decision.
 """  # noqa: E501 - table rows
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Prediction(Verdict):
     """
 
     decision_score: float | None = None
-    """P(disallowed). `None`: the highest category score stands for it, as it does for a plain `Verdict`."""
+    """P(disallowed). `None`: the category scores stand for it, as they do for a plain `Verdict`."""
 
 
 def is_answered(verdict: Verdict) -> bool:
@@ -49,11 +49,14 @@ def is_answered(verdict: Verdict) -> bool:
 
 
 def decision_score(verdict: Verdict) -> float | None:
-    """How strongly the verdict leans to "disallowed", 0..1: its own `decision_score`, else its highest category score,
-    else `None`."""
+    """How strongly the verdict leans to "disallowed", 0..1: its own `decision_score`, else P(any category), or `None`.
+
+    P(any) is the sum of the category scores, at most 1, as in `Policy.decide`: listings rarely violate two categories.
+    The highest score would understate it wherever a judge is sure of a violation and unsure of its name.
+    """
     if isinstance(verdict, Prediction) and verdict.decision_score is not None:
         return verdict.decision_score
-    return max(verdict.scores.values()) if verdict.scores else None
+    return min(1.0, sum(verdict.scores.values())) if verdict.scores else None
 
 
 def gold_disallowed(examples: Sequence[Example], policy: Policy) -> Array:

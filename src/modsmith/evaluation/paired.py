@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def _differences(both: Outcomes, swapped_RG: Array, metrics: Collection[str]) ->
 def _end_to_end(a: Outcomes, b: Outcomes) -> Outcomes:
     """Both systems' listings as one set of 2 G groups: the first G are answered by `a`, the others by `b`."""
     n = len(a.gold_N)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name in (
         "kind_N", "answered_N", "gold_N", "predicted_N", "score_N", "cost_N", "gold_NC", "rated_NC", "flagged_NC",
         "score_NC",

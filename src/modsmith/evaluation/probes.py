@@ -38,6 +38,8 @@ EMBEDDINGS = "MiniLM embeddings"
 """The baseline of `embeddings`, which is no probe for shortcuts: it reads, but never the policy."""
 PROBES = ("majority", "length only", "formatting only", "function words only", "bag of words")
 """Names of the probes, weakest idea first."""
+BASELINES = (*PROBES, EMBEDDINGS)
+"""Everything that learns from the train split and never reads the policy."""
 
 
 def run_probes(

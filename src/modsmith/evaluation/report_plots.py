@@ -127,8 +127,19 @@ METRICS: dict[str, Metric] = {
     "brier": Metric("Brier", _NO_SCORES, lower=True),
     "cost_error": Metric("Cost error", lower=True),
 }
+SUITE_METRICS: dict[str, Metric] = {
+    "recall_lost": Metric("Recall lost", lower=True),
+    "fpr_gained": Metric("FPR gained", lower=True),
+    "flipped": Metric("Flipped", lower=True),
+}
+"""Metrics that only suites have, which compare a changed listing with its original."""
 COLUMNS = tuple(METRICS)[:10]
 """The metrics of the comparison table, in order; the others stand in the page's second table."""
+
+
+def metric(name: str) -> Metric:
+    """How a metric is called, those of suites too."""
+    return METRICS.get(name) or SUITE_METRICS.get(name) or Metric(spaced(name).capitalize())
 
 
 # --- rows: a name, a lane, a number -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
         "mistakes": [{"id", "title", "group", "kind", "gold", "predicted", "decision", "score", "evidence", "reasoning", "parse_ok"}]}},
      "paired": [{"a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
 
+`run` adds `suites`, `compare`, `acceptance` and `not_run` (see `suites.measure`, `side_by_side`, `gate`).
 What is undefined or not reported is `None`. Numbers are rounded to six decimals.
 """  # noqa: E501 - the schema
 
@@ -36,7 +37,7 @@ from modsmith.evaluation.intervals import (
 from modsmith.evaluation.metrics import confusion, rating_confusion, replicate
 from modsmith.evaluation.outcomes import Array, Outcomes, compare, decision_score
 from modsmith.evaluation.paired import holm, permutation_p
-from modsmith.evaluation.probes import PROBES
+from modsmith.evaluation.probes import BASELINES
 from modsmith.evaluation.reliability import reliability_curve
 from modsmith.policy import Policy
 from modsmith.ratings import Verdict
@@ -187,19 +188,21 @@ def _mistake(example: Example, verdict: Verdict, answered: bool) -> dict[str, An
 
 def _paired(measured: Mapping[str, _System], seed: int) -> list[dict[str, Any]]:
     """The best model (highest F1) against every other model, then every model against bag of words (against the best
-    probe, where bag of words was not run)."""
+    probe, where bag of words was not run), and in F1 against every other probe."""
     f1 = {name: float(np.nan_to_num(system.replicates["f1"][0], nan=-1.0)) for name, system in measured.items()}
     ranked = sorted(measured, key=lambda name: -f1[name])
-    models = [name for name in ranked if name not in PROBES]
-    probes = [name for name in ranked if name in PROBES]
+    models = [name for name in ranked if name not in BASELINES]
+    probes = [name for name in ranked if name in BASELINES]
     base = "bag of words" if "bag of words" in measured else probes[0] if probes else None
-    pairs = [(models[0], other) for other in models[1:]] if models else []
-    pairs += [(name, base) for name in models if base is not None]
-    rows = []
-    for a, b in pairs:
+    asked: list[tuple[str, str, tuple[str, ...]]] = []
+    asked += [(models[0], other, PAIRED_METRICS) for other in models[1:]]
+    asked += [(name, base, PAIRED_METRICS) for name in models if base is not None]
+    asked += [(name, probe, PAIRED_METRICS[:1]) for name in models for probe in probes if probe != base]
+    rows: list[dict[str, Any]] = []
+    for a, b, metrics in asked:
         ours, theirs = measured[a], measured[b]
-        chance = permutation_p(PAIRED_METRICS, ours.outcomes, theirs.outcomes, seed=seed)
-        for metric in PAIRED_METRICS:
+        chance = permutation_p(metrics, ours.outcomes, theirs.outcomes, seed=seed)
+        for metric in metrics:
             gap = difference(metric, ours.outcomes, theirs.outcomes, ours.replicates, theirs.replicates, chance[metric])
             rows.append(
                 {

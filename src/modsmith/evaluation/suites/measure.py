@@ -1,7 +1,7 @@
 """What a suite's verdicts amount to: a table of its slices, and the one number that answers its question.
 
-Most columns are plain metrics of the slice. Three compare a changed listing with its own original, so that they say what
-the change did and not how good the system is:
+Most columns are plain metrics of the slice. Three compare a changed listing with its own original, so that they say
+what the change did and not how good the system is:
 
 | column | what it is |
 |---|---|

@@ -72,7 +72,12 @@ def read_card(name: str) -> Card:
 
 
 def load_suite(
-    name: str, test: Sequence[Example], policy: Policy, data: Path | None = None, limit: int | None = None, seed: int = 0
+    name: str,
+    test: Sequence[Example],
+    policy: Policy,
+    data: Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> Suite:
     """Load a suite. Raises `UserError` for unknown names and `NotRunError` when it cannot be run here."""
     card = read_card(name)

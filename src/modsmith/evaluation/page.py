@@ -1,0 +1,57 @@
+"""The report as one page that loads nothing. Listing text is untrusted: the page escapes it and forbids every script
+but its own by hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modsmith.evaluation import report_plots as plots
+from modsmith.evaluation.board import Board
+from modsmith.evaluation.findings import find
+from modsmith.evaluation.report_plots import COLUMNS, METRICS, number, percent, spaced
+from modsmith.evaluation.summary import MISTAKES
+
+MISTAKES_SHOWN = 300
+"""Most mistakes per system on the page, whatever wrote the summary; modsmith's own keep `MISTAKES` each."""
+
+
+def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """The HTML page. Its one script is allowed by hash, so that no text could run even if it escaped its element."""
+    from jinja2 import Environment, FileSystemLoader
+
+    board, finding = Board.of(summary), find(summary)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals |= {"plots": plots, "number": number, "spaced": spaced}
+    environment.filters |= {
+        "mistake": plots.mistake,
+        "spaced": spaced,
+        "share": percent,
+        "sha256": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(),
+        "words": words_of,
+    }
+    pairs = plots.paired_rows(summary.get("paired") or [])
+    return environment.get_template("report.html.j2").render(
+        summary=summary,
+        board=board,
+        finding=finding,
+        metrics=METRICS,
+        more=[m for m in METRICS if m not in COLUMNS and any(board.get(name, m) for name in board.systems)],
+        shown=MISTAKES_SHOWN,
+        kept=MISTAKES,
+        pairs=pairs,
+        pair_ticks=plots.difference_ticks(row for _, row in pairs),
+        panels=plots.training_panels(training),
+    )
+
+
+def words_of(value: Any) -> str:
+    """A provenance value as text: nested objects as `key value` pairs."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{spaced(key)} {words_of(item)}" for key, item in value.items())
+    return ", ".join(map(words_of, value)) if isinstance(value, list) else "n/a" if value is None else str(value)
