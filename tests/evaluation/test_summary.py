@@ -131,6 +131,7 @@ def test_pairs(make: SimpleNamespace, data: Any) -> None:
     rows = summarise(both, examples, make.policy(), {}, resamples=20)["paired"]
     pairs = [("good", "weak"), ("good", "bag of words"), ("weak", "bag of words")]
     wanted = [(*pair, metric) for pair in pairs for metric in PAIRED_METRICS]
+    wanted += [("good", "length only", "f1"), ("weak", "length only", "f1")]
     assert [(row["a"], row["b"], row["metric"]) for row in rows] == wanted
     rows = summarise(systems, examples, make.policy(), {}, 20)["paired"]
     assert {row["b"] for row in rows} == {"weak", "length only"}

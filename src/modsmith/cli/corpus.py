@@ -180,7 +180,8 @@ def import_(
     quiet_libraries()
     from modsmith.forge import set_apart, write_examples
 
-    kept, suspicious = found.examples, []
+    kept = found.examples
+    suspicious = found.examples[:0]
     if screen != "none":
         with file_progress("screening") as progress:
             kept, suspicious = set_apart(found.examples, screen, rules, progress)

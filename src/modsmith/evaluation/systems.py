@@ -35,7 +35,10 @@ class Remembering:
     def rate(self, listings: Sequence[Listing], progress: Tick | None = None) -> list[Verdict]:
         """As the system's own."""
         keys = [_key(listing) for listing in listings]
-        new = {key: listing for key, listing in zip(keys, listings, strict=True) if key not in self._known}
+        new: dict[tuple[object, ...], Listing] = {}
+        for key, listing in zip(keys, listings, strict=True):
+            if key not in self._known:
+                new.setdefault(key, listing)
         if progress and len(new) < len(listings):
             progress(len(listings) - len(new))
         if new:

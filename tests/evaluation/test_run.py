@@ -1,0 +1,105 @@
+"""A whole evaluation with systems that need no model: what is gathered, what is not run, what is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from modsmith.errors import UserError
+from modsmith.evaluation import run
+from modsmith.evaluation.run import More, evaluate_models
+from modsmith.listing import Listing
+from modsmith.policy import Policy
+from modsmith.ratings import Ratings, Verdict
+
+
+class WordSystem:
+    """Disallows where one of the three telling phrases stands."""
+
+    PHRASES = {"invasive_species": "banned list", "wild_taken": "dug up", "false_rarity": "only one"}
+
+    def __init__(self, policy: Policy, blind: str = "") -> None:
+        self._policy, self._blind = policy, blind
+
+    def rate(self, listings: list[Listing], progress: Any = None) -> list[Verdict]:
+        verdicts = []
+        for listing in listings:
+            rated = {n: 4 if n != self._blind and p in listing.text else 0 for n, p in self.PHRASES.items()}
+            scores = {name: 0.95 if level else 0.01 for name, level in rated.items()}
+            decision = self._policy.decide(Ratings(rated), scores)
+            verdicts.append(Verdict(listing.id, decision, Ratings(rated), scores))
+        if progress:
+            progress(len(listings))
+        return verdicts
+
+
+@pytest.fixture
+def evaluate(plant_policy: Policy, plant_corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`evaluate(models, **more)` -> (summary, folder); a model is "words", or a category it is blind to."""
+    loader = SimpleNamespace(load=lambda model, policy, mode: WordSystem(policy, "" if model == "words" else model))
+    monkeypatch.setattr(run, "Judge", type("Judge", (), {"load": loader.load}))
+
+    def call(models: list[str], **more: Any) -> tuple[dict[str, Any], Path]:
+        page = evaluate_models(
+            str(plant_corpus_file), models, plant_policy, tmp_path / "report", split="test",
+            train_corpus=str(plant_corpus_file), resamples=20, more=More(**more),
+        )  # fmt: skip
+        return json.loads((page.parent / "summary.json").read_text("utf-8")), page.parent
+
+    return call
+
+
+def test_everything_at_once(evaluate: Any, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/moderations").respond_with_json({"results": [{"flagged": True}]})
+    summary, folder = evaluate(
+        ["words", "blind=wild_taken"],
+        suites=["all"],
+        base_rate=0.02,
+        moderations=[f"route=m@{httpserver.url_for('/v1')}"],
+        chats=["gone=m@http://127.0.0.1:9/v1"],
+        compare=("words", "blind"),
+    )
+    assert {"words", "blind", "route", "majority", "bag of words"} <= set(summary["systems"])
+    assert "does not answer" in summary["not_run"]["gone"] and "gone" not in summary["systems"]
+    assert summary["systems"]["words"]["metrics"]["precision_at_base"]["value"] == 1
+    assert summary["systems"]["route"]["metrics"]["fpr"]["value"] == 1
+    assert summary["compare"]["only_a_count"] > 0 == summary["compare"]["only_b_count"]
+    assert "MODSMITH_DATA" in summary["suites"]["xstest"]["not_run"]
+    assert summary["suites"]["twins"]["systems"]["words"]["answer"]["value"] == 1
+    assert summary["suites"]["twins"]["systems"]["blind"]["answer"]["value"] < 1
+    assert summary["acceptance"]["system"] == "words" and not summary["acceptance"]["passed"]
+    records = [json.loads(line) for line in (folder / "items.jsonl").read_text("utf-8").splitlines()]
+    assert len(records) == summary["data"]["examples"] and set(records[0]["systems"]) == set(summary["systems"])
+    page = (folder / "report.html").read_text("utf-8")
+    for part in ("acceptance", "suites", "compared", "reliability"):
+        assert f'id="{part}"' in page or f'class="{part}"' in page
+    assert "gone" in page and "was not run" in page
+    assert "not run" in (folder / "report.md").read_text("utf-8")
+
+
+def test_a_second_run_gives_the_same_figures(evaluate: Any) -> None:
+    one, _ = evaluate(["words"], suites=["slices"], limit=4)
+    two, _ = evaluate(["words"], suites=["slices"], limit=4)
+    assert one == two and one["data"]["examples"] <= 4
+    assert "of its" in one["provenance"]["split"]
+
+
+@pytest.mark.parametrize(
+    ("models", "more", "sentence"),
+    [
+        (["words", "words"], {}, "two systems are called 'words'"),
+        (["words"], {"suites": ["twin"]}, "no suite 'twin'"),
+        (["words"], {"compare": ("words", "x")}, "no system 'x'"),
+        (["words"], {"base_rate": 2.0}, "between 0 and 1"),
+        (["words"], {"chats": ["m"]}, "--chat 'm'"),
+        (["words"], {"sheet": Path("nothing.yaml")}, "cannot read sheet nothing.yaml"),
+    ],
+)
+def test_bad_input_is_one_sentence(evaluate: Any, models: list[str], more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        evaluate(models, **more)
