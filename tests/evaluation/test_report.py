@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from modsmith.errors import UserError
+from modsmith.evaluation.labels import COLUMNS, METRICS
 from modsmith.evaluation.report import (
     comparison_markdown,
     find,
@@ -21,7 +22,6 @@ from modsmith.evaluation.report import (
     print_comparison,
     write_report,
 )
-from modsmith.evaluation.report_plots import COLUMNS, METRICS
 
 CATEGORIES = (
     "harassment", "adult_content", "spam", "non_fiat_currency", "weapon_components", "government_services", "gambling",

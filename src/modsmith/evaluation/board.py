@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from modsmith.errors import UserError
-from modsmith.evaluation.report_plots import METRICS, Estimate
+from modsmith.evaluation.labels import METRICS
+from modsmith.evaluation.report_plots import Estimate
 
 _WORDS = re.compile(r"bag.?of.?words?|\bbow\b|tf.?idf")
 _PROBE = re.compile(

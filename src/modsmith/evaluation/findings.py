@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from modsmith.evaluation.board import Board
-from modsmith.evaluation.report_plots import METRICS, Estimate, number, percent, spaced
+from modsmith.evaluation.labels import METRICS
+from modsmith.evaluation.report_plots import Estimate, number, percent, spaced
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from modsmith.errors import UserError
 from modsmith.evaluation.board import Board
-from modsmith.evaluation.report_plots import METRICS, Estimate, number, spaced
-from modsmith.evaluation.report_plots import metric as metric_of
+from modsmith.evaluation.labels import METRICS, metric_of
+from modsmith.evaluation.report_plots import Estimate, number, spaced
 from modsmith.evaluation.suites.registry import SUITE_METRICS
 from modsmith.files import read_text
 

@@ -12,7 +12,8 @@ from typing import Any
 from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.board import Board
 from modsmith.evaluation.findings import find
-from modsmith.evaluation.report_plots import COLUMNS, METRICS, number, percent, spaced
+from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
+from modsmith.evaluation.report_plots import number, percent, spaced
 from modsmith.evaluation.summary import MISTAKES
 
 MISTAKES_SHOWN = 300
@@ -27,7 +28,13 @@ def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals |= {"plots": plots, "number": number, "spaced": spaced}
+    environment.globals |= {
+        "plots": plots,
+        "number": number,
+        "spaced": spaced,
+        "columns": COLUMNS,
+        "metric_of": metric_of,
+    }
     environment.filters |= {
         "mistake": plots.mistake,
         "spaced": spaced,

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.board import Board, is_probe
 from modsmith.evaluation.findings import find
+from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
 from modsmith.evaluation.page import MISTAKES_SHOWN, render_page, words_of
-from modsmith.evaluation.report_plots import COLUMNS, METRICS, spaced
+from modsmith.evaluation.report_plots import spaced
 from modsmith.files import atomic_write
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _suites_markdown(summary: Mapping[str, Any], board: Board) -> list[str]:
         else:
             found = [plots.Estimate.read((suite["systems"].get(name) or {}).get("answer")) for name in names]
             cells = [e.text + (f" <sub>{e.interval}</sub>" if e.interval else "") if e else "n/a" for e in found]
-        label = plots.metric(card["answer"]).label
+        label = metric_of(card["answer"]).label
         lines.append(f"| {_markdown(card['title'])} | {label} | {' | '.join(cells)} |")
     return [*lines, ""]
 

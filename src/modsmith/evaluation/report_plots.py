@@ -16,6 +16,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from modsmith.evaluation.labels import metric_of
 from modsmith.ratings import BORDERLINE, VIOLATION
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -87,61 +88,6 @@ def _finite(value: Any) -> float | None:
     return float(value)
 
 
-# --- metrics ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """How a metric is called, why it can be missing, and whether less is better."""
-
-    label: str
-    missing: str = "not measured for this system"
-    lower: bool = False
-
-
-_NO_SCORES = "this system gives no probabilities"
-_NO_RATINGS = "this system gives no ratings from 0 to 4"
-METRICS: dict[str, Metric] = {
-    "f1": Metric("F1", "the test set has no disallowed listing"),
-    "precision": Metric("Precision", "nothing was flagged"),
-    "recall": Metric("Recall", "the test set has no violating listing"),
-    "fpr": Metric("FPR", "the test set has no allowed listing", lower=True),
-    "twin_accuracy": Metric("Twins", "the test set has no complete pair of twins"),
-    "near_miss_fpr": Metric("Near-miss FPR", "the test set has no near-miss listing", lower=True),
-    "kappa": Metric("Kappa", "only one class occurs"),
-    "mcc": Metric("MCC", "only one class occurs"),
-    "severity_kappa": Metric("Severity kappa", _NO_RATINGS),
-    "parse_rate": Metric("Parse rate", "this system writes no answer that could fail to parse"),
-    "accuracy": Metric("Accuracy"),
-    "ordinary_fpr": Metric("Ordinary FPR", "the test set has no ordinary listing", lower=True),
-    "top_category": Metric("Top category right", _NO_RATINGS),
-    "severity_mae": Metric("Severity error", _NO_RATINGS, lower=True),
-    "severity_mae_nonzero": Metric("Severity error above 0", f"{_NO_RATINGS}, or gold has none above 0", lower=True),
-    "pair_accuracy": Metric("Twins ranked", f"{_NO_SCORES}, or no pair of twins has opposite labels"),
-    "auroc": Metric("AUROC", _NO_SCORES),
-    "auprc": Metric("AUPRC", _NO_SCORES),
-    "recall_at_fpr5": Metric("Recall at 5 % FPR", _NO_SCORES),
-    "precision_at_base": Metric("Precision at base rate", "no base rate was given, or nothing was flagged"),
-    "failure_rate": Metric("Failed answers", lower=True),
-    "ece": Metric("ECE", _NO_SCORES, lower=True),
-    "brier": Metric("Brier", _NO_SCORES, lower=True),
-    "cost_error": Metric("Cost error", lower=True),
-}
-SUITE_METRICS: dict[str, Metric] = {
-    "recall_lost": Metric("Recall lost", lower=True),
-    "fpr_gained": Metric("FPR gained", lower=True),
-    "flipped": Metric("Flipped", lower=True),
-}
-"""Metrics that only suites have, which compare a changed listing with its original."""
-COLUMNS = tuple(METRICS)[:10]
-"""The metrics of the comparison table, in order; the others stand in the page's second table."""
-
-
-def metric(name: str) -> Metric:
-    """How a metric is called, those of suites too."""
-    return METRICS.get(name) or SUITE_METRICS.get(name) or Metric(spaced(name).capitalize())
-
-
 # --- rows: a name, a lane, a number -----------------------------------------------------------------------------------
 
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -163,7 +109,7 @@ def paired_rows(paired: Sequence[Mapping[str, Any]]) -> list[tuple[str, Row]]:
     """(metric label, row) per paired difference a - b; the row's style says whether a is better, worse or unclear."""
     found = []
     for pair in paired:
-        metric = METRICS.get(pair["metric"], Metric(spaced(pair["metric"])))
+        metric = metric_of(pair["metric"])
         e = Estimate.read({**pair, "value": pair.get("difference")})
         ahead = (e.ends[0] > 0) - (e.ends[1] < 0) if e and e.ends else 0
         corrected = Estimate.read(pair.get("p_holm"))
