@@ -203,3 +203,13 @@ def test_the_report_begins_with_it(good: Any, sheet_file: Path, tmp_path: Path) 
     assert page.index('id="acceptance"') < page.index('id="comparison"')
     assert paths["markdown"].read_text("utf-8").startswith("# model meets the test sheet")
     assert json.loads(paths["json"].read_text("utf-8"))["acceptance"]["passed"] is True
+
+
+def test_a_number_near_the_bar_shows_its_side(good: Any, tmp_path: Path) -> None:
+    path = tmp_path / "sheet.yaml"
+    path.write_text("name: s\ncriteria:\n  - {metric: fpr, suite: x, at_most: 0.01}\n")
+    for value, shown, wanted in ((0.0084, "0.008", "met"), (0.0124, "0.012", "missed"), (0.01, "0.01", "met")):
+        row = {"slice": "all", "n": 9, "fpr": {"value": value, "low": None, "high": None}}
+        summary = good | {"suites": {"x": {"systems": {"model": {"rows": [row]}}}}}
+        line = judge_release(summary, read_sheet(path))["lines"][0]
+        assert (line["found"], line["status"]) == (shown, wanted)

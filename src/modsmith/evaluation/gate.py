@@ -139,7 +139,7 @@ def _hold(criterion: Criterion, summary: Mapping[str, Any], board: Board, name: 
     else:
         estimate, missing = _estimate(criterion, summary, board.systems[name], name)
         status = "not measured" if estimate is None else "met" if _meets(criterion, estimate) else "missed"
-        found = missing if estimate is None else estimate.full
+        found = missing if estimate is None else _shown(criterion, estimate)
     return Line(criterion.label, criterion.wanted, status, found, criterion.why, criterion.optional)
 
 
@@ -164,6 +164,16 @@ def _estimate(
     return Estimate.read(metrics.get(criterion.metric)), METRICS[criterion.metric].missing
 
 
+def _figure(criterion: Criterion, value: float) -> str:
+    """The number, with a third decimal where two would hide on which side of the bar it is."""
+    bar = criterion.at_least if criterion.at_least is not None else criterion.at_most
+    return f"{value:.3f}" if bar is not None and value != bar and round(value, 2) == round(bar, 2) else number(value)
+
+
+def _shown(criterion: Criterion, e: Estimate) -> str:
+    return f"{_figure(criterion, e.value)} ({e.interval})" if e.interval else _figure(criterion, e.value)
+
+
 def _meets(criterion: Criterion, e: Estimate) -> bool:
     low, high = e.ends or (e.value, e.value) if not criterion.surely else e.ends or (-float("inf"), float("inf"))
     if criterion.at_least is not None:
@@ -179,7 +189,7 @@ def _every_category(criterion: Criterion, system: Mapping[str, Any]) -> tuple[St
     wrong = sorted((e.value, name) for name, e in found.items() if e is not None and not _meets(criterion, e))
     worst = wrong if criterion.at_least is not None else wrong[::-1]
     if worst:
-        listed = ", ".join(f"{spaced(name)} {number(value)}" for value, name in worst)
+        listed = ", ".join(f"{spaced(name)} {_figure(criterion, value)}" for value, name in worst)
         return "missed", f"{len(worst)} of {len(rows)} miss it: {listed}"
     if missing or not rows:
         return "not measured", f"not known of {', '.join(map(spaced, missing)) or 'any category'}"
