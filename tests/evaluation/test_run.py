@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from modsmith.errors import UserError
 from modsmith.evaluation import run
@@ -103,3 +104,17 @@ def test_a_second_run_gives_the_same_figures(evaluate: Any) -> None:
 def test_bad_input_is_one_sentence(evaluate: Any, models: list[str], more: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         evaluate(models, **more)
+
+
+def test_the_acceptance_is_about_ones_own_model(evaluate: Any, httpserver: HTTPServer) -> None:
+    """A rival that is better on every item is not what is released."""
+
+    def flag(request: Request) -> Response:
+        text = json.loads(request.data)["input"]
+        result = {"flagged": any(phrase in text for phrase in WordSystem.PHRASES.values())}
+        return Response(json.dumps({"results": [result]}), content_type="application/json")
+
+    httpserver.expect_request("/v1/moderations").respond_with_handler(flag)
+    summary, _ = evaluate(["blind=wild_taken"], moderations=[f"rival=m@{httpserver.url_for('/v1')}"])
+    f1 = {name: summary["systems"][name]["metrics"]["f1"]["value"] for name in ("blind", "rival")}
+    assert f1["rival"] > f1["blind"] and summary["acceptance"]["system"] == "blind"

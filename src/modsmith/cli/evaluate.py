@@ -78,7 +78,7 @@ def evaluate(
 def gate(
     summary: Annotated[Path, typer.Argument(help="A summary.json that modsmith eval has written, or its folder.")],
     sheet: Annotated[Path | None, typer.Option(help="Acceptance sheet; modsmith's own by default.")] = None,
-    system: Annotated[str | None, typer.Option(help="Which system; the best model by default.")] = None,
+    system: Annotated[str | None, typer.Option(help="Which system; by default the best of your own models.")] = None,
 ) -> None:
     """Hold a measured model against an acceptance sheet, one line for each criterion. Exit code 1 on a miss."""
     import json

@@ -114,12 +114,16 @@ def read_sheet(path: Path | None = None) -> Sheet:
 
 
 def judge_release(summary: Mapping[str, Any], sheet: Sheet, system: str | None = None) -> dict[str, Any]:
-    """`{"sheet", "system", "passed", "lines": [Line as a dict with "blocks"]}` for one system, by default the best
-    model. Raises `UserError` when the summary has no such system or no model at all."""
+    """`{"sheet", "system", "passed", "lines": [Line as a dict with "blocks"]}` for one system.
+
+    By default that is the one that the summary's own acceptance is about, or else the best model. Raises `UserError`
+    when the summary has no such system or no model at all.
+    """
     board = Board.of(summary)
     if system is not None and system not in board.systems:
         raise UserError(f"the summary has no system {system!r}; it has {', '.join(board.systems)}")
-    name = system or next((model for model in board.models), None)
+    judged = (summary.get("acceptance") or {}).get("system")
+    name = system or (judged if judged in board.systems else next(iter(board.models), None))
     if name is None:
         raise UserError("the summary holds shortcut probes only; evaluate a model before asking whether it may go out")
     lines = [_hold(criterion, summary, board, name) for criterion in sheet.criteria]

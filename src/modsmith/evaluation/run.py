@@ -165,8 +165,9 @@ def evaluate_models(
         summary["suites"] = _suites_section(more.suite_names, suites, suites_not_run, by_suite)
     if more.compare:
         summary["compare"] = side_by_side(verdicts, more.compare, test, policy)
-    if Board.of(summary).models:
-        summary["acceptance"] = judge_release(summary, sheet)
+    own = [name for name in Board.of(summary).models if name in {name for name, _, _ in named}]
+    if own:  # the best of one's own models; a rival behind a server is not what is released
+        summary["acceptance"] = judge_release(summary, sheet, own[0])
     files = write_report(summary, out, training)
     with atomic_write(out / "items.jsonl") as file:
         records = item_records(verdicts, test, policy)
