@@ -27,6 +27,7 @@ from modsmith.training.rewards import build_rewards
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import GrpoSettings
 from modsmith.training.unsure import choose_unsure, right_probabilities
+from modsmith.training.watch import record_answers, rollout_metrics
 
 
 class ModerationGRPOTrainer(GRPOTrainer):
@@ -45,6 +46,8 @@ class ModerationGRPOTrainer(GRPOTrainer):
         }
         if rows["completion"]:
             self._write(rows)
+            weights = dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True))
+            logs.update(rollout_metrics(rows, self.num_generations, weights))
         for queue in (self._logs["prompt"], self._logs["completion"], self._logs["advantages"]):
             queue.clear()
         for queue in (*self._logs["rewards"].values(), *self._logs["extra"].values()):
@@ -104,7 +107,7 @@ def train_grpo(
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
     chosen = _unsure_items(run, settings, train, loaded, policy)
-    rewards = build_rewards(policy, settings.max_completion_tokens)
+    rewards = record_answers(build_rewards(policy, settings.max_completion_tokens), policy)
     callback = RunCallback(run, loaded.tokenizer, held_out, "GRPO")
     on_gpu = torch.cuda.is_available()
     trainer = ModerationGRPOTrainer(
@@ -146,6 +149,7 @@ def train_grpo(
     )
     trainer.completions_folder = run.folder / "completions"
     trainer.remove_callback(PrinterCallback)
+    callback.gauges.follow(trainer)
     with orderly_interrupt(callback), disk_errors(run.checkpoints):
         trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)
     return finish(run, callback, trainer, loaded.tokenizer)
