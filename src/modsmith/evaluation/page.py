@@ -1,4 +1,4 @@
-"""What every HTML page of modsmith is made with: escaping, the shared look, and a script that is allowed by its hash."""
+"""What every HTML page of modsmith is made with: escaping, the shared look, a script that is allowed by its hash."""
 
 from __future__ import annotations
 

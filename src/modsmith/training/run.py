@@ -31,7 +31,16 @@ from transformers import TrainerCallback
 from modsmith.errors import UserError
 from modsmith.files import atomic_write, write_json
 from modsmith.training.settings import RunSettings
-from modsmith.training.watch import Alarm, AlarmBell, Gauges, StepLines, Tracker, check_tracker, open_tracker
+from modsmith.training.watch import (
+    Alarm,
+    AlarmBell,
+    Gauges,
+    StepLines,
+    Tracker,
+    check_tracker,
+    open_tracker,
+    read_metrics,
+)
 
 HeldOut = Callable[[Any], dict[str, float]]
 """Scores a model on held-out examples; "score" is what the best checkpoint is chosen by (higher is better)."""
@@ -79,6 +88,11 @@ class Run:
         for path in self.checkpoints.glob("checkpoint-*"):
             if not (path / COMPLETE).exists():
                 shutil.rmtree(path, ignore_errors=True)
+
+    def note(self, **facts: Any) -> None:
+        """Add to run.json what was not known when the run began."""
+        path = self.folder / "run.json"
+        write_json(path, {**json.loads(path.read_text("utf-8")), **facts})
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
         """Append one row to metrics.jsonl; it is on disk when this returns."""
@@ -142,19 +156,6 @@ def write_model(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
         tokenizer.save_pretrained(folder)
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The rows of RUN/metrics.jsonl; a last line that was cut off by a kill is left out."""
-    path = Path(folder) / "metrics.jsonl"
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                break
-    return rows
-
-
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn a failed write into one sentence. Earlier checkpoints and models stay as they were."""
@@ -195,6 +196,7 @@ class RunCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.gauges.begin(state.global_step, state.num_input_tokens_seen)
         if state.is_world_process_zero:
+            self.run.note(steps=state.max_steps)
             settings = self.run.settings
             self.tracker = open_tracker(
                 settings.tracker, self.run.folder, settings.model_dump(), self.run.resumed, self.console

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of RUN/metrics.jsonl; a last line that was cut off by a kill is left out."""
+    path = Path(folder) / "metrics.jsonl"
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+    return rows
 
 
 class History:
