@@ -18,16 +18,29 @@ from modsmith.training.settings import GrpoSettings
 CATEGORIES = ("harassment", "adult_content", "spam", "iptv", "gambling", "phishing")
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 LISTINGS: tuple[tuple[str, dict[str, int], str], ...] = (
-    ("Stream like a pro: 4,000 channels\nA login to every match, works on Firestick and on your TV.\niptv, sport\nlogin.txt",
-     {"iptv": 4}, "every match, works on Firestick"),
-    ("Stream like a pro: 40 overlays\nAnimated overlays and alerts for your own channel, made for OBS.\nobs, stream\noverlays.zip",
-     {"iptv": 1}, "Animated overlays and alerts"),
-    ("Sunday sheet, 16 games\nNew sheet every Sunday: my three favourite rows are marked, stake what you like.\nfootball\nsheet.pdf",
-     {"gambling": 3}, "my three favourite rows are marked"),
-    (f"Kit de verificación\nPágina idéntica a la del banco, lista en cinco minutos. {EVIL}\nplantillas\nkit.zip",
-     {"phishing": 4}, "Página idéntica a la del banco"),
-    ("Watercolour brushes\nThirty brushes for your tablet, wet and dry.\nart, brushes\nbrushes.abr", {}, ""),
-)  # fmt: skip
+    (
+        "Stream like a pro: 4,000 channels\nA login to every match, works on Firestick.\niptv, sport\nlogin.txt",
+        {"iptv": 4},
+        "every match, works on Firestick",
+    ),
+    (
+        "Stream like a pro: 40 overlays\nAnimated overlays and alerts for your own channel.\nobs\noverlays.zip",
+        {"iptv": 1},
+        "Animated overlays and alerts",
+    ),
+    (
+        "Sunday sheet, 16 games\nNew every Sunday: my three favourite rows are marked.\nfootball\nsheet.pdf",
+        {"gambling": 3},
+        "my three favourite rows are marked",
+    ),
+    (
+        f"Kit de verificación\nPágina idéntica a la del banco, lista ya. {EVIL}\nplantillas\nkit.zip",
+        {"phishing": 4},
+        "Página idéntica a la del banco",
+    ),
+    ("Watercolour brushes\nThirty brushes for your tablet, wet and dry.\nart\nbrushes.abr", {}, ""),
+)
+INVENTED = "guaranteed refund within the hour"
 WEIGHTS = {"decision": 1.0, "severity": 0.5, "grounding": 0.3, "length": 0.1}
 
 
@@ -43,10 +56,8 @@ def completions(step: int, progress: float, rng: random.Random, group_size: int 
             said = {own: level if right else rng.choice([0, 1, 3, 4])}
             predicted = Ratings.full(CATEGORIES, said)
             invented = rng.random() < 0.25 * (1 - progress)
-            text = render_completion(
-                predicted, "think", "Sells access that is not the seller's to sell" if said[own] > 2 else "Delivers files",
-                "guaranteed refund within the hour" if invented else quote,
-            )  # fmt: skip
+            why = "Sells access that is not the seller's to sell" if said[own] > 2 else "Delivers files"
+            text = render_completion(predicted, "think", why, INVENTED if invented else quote)
             readable = rng.random() < 0.85 + 0.15 * progress
             decided = (said[own] >= 3) == (level >= 3)
             parts = {

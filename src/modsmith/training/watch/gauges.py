@@ -28,31 +28,32 @@ class Gauges:
     NVML's Python package is installed) and machine/gpu_memory_gb (the highest since the last reading).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.tokens = 0
         """Tokens seen so far; whoever makes batches may add to it. TRL's own count goes before it."""
         self._process = psutil.Process()
         self._process.cpu_percent()  # psutil measures between two calls; the first one only starts the clock
         self._seconds: dict[str, float] = {}
         self._inner = [0.0]
-        self._at, self._step, self._tokens = time.monotonic(), 0, 0.0
+        self._at, self._step, self._tokens = clock(), 0, 0.0
 
     def begin(self, step: int, tokens: float = 0) -> None:
         """Start measuring: before the first step, or the first one after a resume."""
-        self._at, self._step, self._tokens = time.monotonic(), step, tokens or self.tokens
+        self._at, self._step, self._tokens = self._clock(), step, tokens or self.tokens
         self._seconds.clear()
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time a block. On a GPU the queue is emptied at both ends, else its work would count for a later phase."""
         _wait_for_gpu()
-        began = time.monotonic()
+        began = self._clock()
         self._inner.append(0.0)
         try:
             yield
         finally:
             _wait_for_gpu()
-            whole = time.monotonic() - began
+            whole = self._clock() - began
             own = whole - self._inner.pop()
             self._inner[-1] += whole
             self._seconds[name] = self._seconds.get(name, 0.0) + own
@@ -76,7 +77,7 @@ class Gauges:
     def read(self, step: int, values: Mapping[str, Any]) -> dict[str, float]:
         """The gauges since the last reading; `values` is what else is logged for this step (`num_tokens` is read).
         Nothing when no step was made since."""
-        steps, now = step - self._step, time.monotonic()
+        steps, now = step - self._step, self._clock()
         if steps <= 0:
             return {}
         held_out = self._seconds.pop("held_out", None)
