@@ -23,9 +23,7 @@ PLOT_WIDTH, PLOT_HEIGHT = 76, 13
 def print_runs(runs: Sequence[RunRecord], console: Console, root: Path) -> None:
     """One line a run."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(
-        "run", overflow="fold", min_width=min(24, max((len(str(run.folder.name)) for run in runs), default=3))
-    )
+    table.add_column("run", overflow="fold", min_width=16)
     for name in ("station", "state"):
         table.add_column(name, no_wrap=True)
     for name in ("steps", "best score", "at step", "alarms", "age"):

@@ -38,9 +38,8 @@ def facts(run: RunRecord) -> list[tuple[str, str, str, str]]:
     found = []
     f1 = _values(run, "held_out/f1")
     if f1:
-        found.append(
-            ("Held-out F1", number(f1[-1]), f"from {number(f1[0])}", "On validation listings, after calibration.")
-        )
+        text = "The last one, on validation listings."
+        found.append(("Held-out F1", number(f1[-1]), f"from {number(f1[0])}" if len(f1) > 1 else "", text))
     reward, loss = _values(run, "reward/total"), _values(run, "train/loss")
     if reward:
         text = "Mean of the first and of the last tenth of the steps."
