@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -48,3 +49,17 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
 def test_help_names_both(run: Path) -> None:
     text = RUNNER.invoke(app, ["runs", "--help"]).stdout
     assert "list" in text and "show" in text
+
+
+@pytest.mark.parametrize(("words", "alarms"), [([], "warn"), (["--strict"], "stop"), (["--set", "alarms=off"], "off")])
+def test_strict_is_a_setting(words: list[str], alarms: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def train_station(station: str, settings: Any, out: Path, resume: bool) -> Path:
+        asked.append(settings.alarms)
+        return out
+
+    monkeypatch.setattr("modsmith.forge.train_station", train_station)
+    for station in ("sft", "grpo"):
+        assert RUNNER.invoke(app, ["train", station, "--out", str(tmp_path), *words]).exit_code == 0
+    assert asked == [alarms, alarms]

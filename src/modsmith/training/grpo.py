@@ -107,12 +107,12 @@ def train_grpo(
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
     chosen = _unsure_items(run, settings, train, loaded, policy)
-    rewards = record_answers(build_rewards(policy, settings.max_completion_tokens), policy)
+    rewards = build_rewards(policy, settings.max_completion_tokens)
     callback = RunCallback(run, loaded.tokenizer, held_out, "GRPO")
     on_gpu = torch.cuda.is_available()
     trainer = ModerationGRPOTrainer(
         model=loaded.model,
-        reward_funcs=list(rewards.values()),
+        reward_funcs=list(record_answers(rewards, policy).values()),
         args=GRPOConfig(
             output_dir=str(run.checkpoints),
             max_steps=settings.steps,
