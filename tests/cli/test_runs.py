@@ -51,7 +51,9 @@ def test_help_names_both(run: Path) -> None:
     assert "list" in text and "show" in text
 
 
-@pytest.mark.parametrize(("words", "alarms"), [([], "warn"), (["--strict"], "stop"), (["--set", "alarms=off"], "off")])
+@pytest.mark.parametrize(
+    ("words", "alarms"), [([], "warn"), (["--strict"], "stop"), (["--set", "alarms=none"], "none")]
+)
 def test_strict_is_a_setting(words: list[str], alarms: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

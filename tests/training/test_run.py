@@ -49,7 +49,7 @@ def test_strict_stops_in_good_order_and_the_run_can_go_on(
 def test_warnings_and_silence_do_not_stop(
     settings: SftSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for mode in ("warn", "off"):
+    for mode in ("warn", "none"):
         scores = sliding()
         changed = settings.model_copy(update={"alarms": mode, "epochs": 1.5})
         train_sft(changed, tmp_path / mode, held_out=lambda model: next(scores))  # noqa: B023 - called at once
@@ -95,7 +95,7 @@ def test_trackio_mirrors_the_rows_by_default(settings: SftSettings, tmp_path: Pa
     ("earlier", "goes_on"),
     [
         ({}, True),
-        ({"tracker": "wandb", "alarms": "off"}, True),
+        ({"tracker": "wandb", "alarms": "none"}, True),
         ({"learning_rate": 0.5}, False),
         ({"no_such_key": 1}, False),
     ],

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -13,7 +12,7 @@ from typer.core import TyperGroup
 class _FolderOrCommand(TyperGroup):
     """`modsmith runs` and `modsmith runs FOLDER` list; a folder that is called like a command is written ./show."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or not (args[0] in self.commands or args[0] == "--help"):
             args = ["list", *args]
         return super().parse_args(ctx, args)

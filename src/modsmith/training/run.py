@@ -222,7 +222,7 @@ class RunCallback(TrainerCallback):
         self.run.log(step, values)
         if self.tracker:
             self.tracker.log(step, values)
-        for alarm in self.bell.ring({"step": step, **values}) if self.run.settings.alarms != "off" else []:
+        for alarm in self.bell.ring({"step": step, **values}) if self.run.settings.alarms != "none" else []:
             self.lines.alarm(alarm)
             if self.tracker:
                 self.tracker.alarm(alarm)

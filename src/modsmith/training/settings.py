@@ -53,7 +53,7 @@ class RunSettings(BaseModel):
     tracker: Literal["trackio", "wandb", "tensorboard", "none"] = "trackio"
     """Where live curves are mirrored to; trackio keeps them on this machine and needs no account. RUN/metrics.jsonl is
     written whatever is chosen."""
-    alarms: Literal["warn", "stop", "off"] = "warn"
+    alarms: Literal["warn", "stop", "none"] = "warn"
     """What a sign of trouble in the metrics does: a warning, an orderly stop with a checkpoint (--strict), nothing."""
 
 
