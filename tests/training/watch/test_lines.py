@@ -38,6 +38,17 @@ def test_a_terminal_has_a_bar_and_no_guess_in_the_line() -> None:
     assert "10/24 steps" in out.getvalue()
 
 
+def test_the_time_left_is_known_though_a_step_takes_minutes() -> None:
+    bar, _ = lines(True)
+    now = iter(range(0, 100_000, 90))
+    bar._bar.get_time = lambda: float(next(now))  # type: ignore[method-assign]
+    bar.begin(0, 24)
+    for step in (1, 2, 3):
+        bar.done(step)
+    bar.stop()
+    assert bar._bar.tasks[0].time_remaining
+
+
 def test_a_missing_score_is_not_printed() -> None:
     bar, out = lines(False)
     bar.held_out(50, {"score": 0.5, "auroc": None})

@@ -32,6 +32,7 @@ class StepLines:
         self._bar = Progress(
             TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeElapsedColumn(),
             TextColumn("left"), TimeRemainingColumn(), console=console,
+            speed_estimate_period=1800,  # a step may take minutes; rich's half a minute would never see two of them
         )  # fmt: skip
         self._task = self._bar.add_task("train", total=None)
         self._first = self._total = 0
