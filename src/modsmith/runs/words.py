@@ -26,7 +26,7 @@ def headline(run: RunRecord) -> str:
         "stopped": f"{station} stopped at step {run.step}{of}",
     }[run.state]
     if run.best is None:
-        return f"{state}; no held-out score was measured."
+        return f"{state}; {'no held-out score yet' if run.state == 'running' else 'no held-out score was measured'}."
     step, score = run.best
     last = _values(run, "held_out/score")[-1]
     tail = "" if last == score else f"; the last one is {number(last)}"
