@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from modsmith.errors import UserError
 from modsmith.evaluation import report_plots as plots
-from modsmith.evaluation.page import page_environment
+from modsmith.evaluation.look import page_environment
 from modsmith.evaluation.report_plots import COLUMNS, METRICS, Estimate, number, percent, spaced
 from modsmith.evaluation.summary import MISTAKES
 from modsmith.files import atomic_write

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modsmith.evaluation.page import page_environment
+from modsmith.evaluation.look import page_environment
 from modsmith.evaluation.report_plots import curves, spaced
 from modsmith.files import atomic_write
 from modsmith.ratings import LEVELS
