@@ -8,8 +8,6 @@ the Markdown file escapes all punctuation.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
 import re
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from modsmith.errors import UserError
 from modsmith.evaluation import report_plots as plots
+from modsmith.evaluation.look import page_environment
 from modsmith.evaluation.report_plots import COLUMNS, METRICS, Estimate, number, percent, spaced
 from modsmith.evaluation.summary import MISTAKES
 from modsmith.files import atomic_write
@@ -249,20 +248,12 @@ def _markdown(text: Any) -> str:
 
 def _page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     """The HTML page. Its one script is allowed by hash, so that no text could run even if it escaped its element."""
-    from jinja2 import Environment
-
     board, finding = Board.of(summary), find(summary)
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"plots": plots, "number": number}
-    environment.filters |= {
-        "mistake": plots.mistake,
-        "spaced": spaced,
-        "share": percent,
-        "sha256": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(),
-        "words": _words,
-    }
+    environment = page_environment("modsmith.evaluation")
+    environment.globals["plots"] = plots
+    environment.filters |= {"mistake": plots.mistake, "words": _words}
     pairs = plots.paired_rows(summary.get("paired") or [])
-    return environment.from_string(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")).render(
+    return environment.get_template("report.html.j2").render(
         summary=summary,
         board=board,
         finding=finding,
