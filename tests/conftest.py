@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ categories:
     definition: Claims a common plant to be rare.
     thresholds: {disallow: 0.4, review: 0.5}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_trackio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Live curves of test runs go to a folder of their own, not to the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRACKIO_DIR", str(tmp_path_factory.mktemp("trackio")))
+        yield
 
 
 @pytest.fixture(scope="session")

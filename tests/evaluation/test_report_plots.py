@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modsmith.evaluation.report_plots import (
@@ -112,6 +112,7 @@ def test_training_panels() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
+@example([5e-324])
 def test_curves_stay_inside_their_plot(values: list[float]) -> None:
     ((_, svg),) = training_panels({"sft": [{"step": step, "loss": value} for step, value in enumerate(values)]})
     for points in re.findall(r'points="([^"]+)"', svg):

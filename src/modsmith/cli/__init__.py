@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from modsmith import __version__
-from modsmith.cli import corpus, evaluate, forge, judge, model, train
+from modsmith.cli import corpus, evaluate, forge, judge, model, runs, train
 from modsmith.errors import UserError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("gate")(evaluate.gate)
 app.command("demo")(forge.demo)
 app.command("calibrate")(model.calibrate)
 app.add_typer(train.app, name="train", help="Train a moderator: sft, then grpo.")
+app.add_typer(runs.app, name="runs", help="List training runs, and look into one: runs [FOLDER], runs show RUN.")
 app.add_typer(corpus.app, name="corpus", help="Look at the labelled listings.")
 app.add_typer(model.app, name="model", help="Base models.")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modsmith.cli import collect
 from modsmith.cli.generate import generate
+
+if TYPE_CHECKING:
+    from modsmith.corpus import Example
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(collect.app, name="collect", help="Collect listings from a site.")
@@ -181,7 +184,7 @@ def import_(
     from modsmith.forge import set_apart, write_examples
 
     kept = found.examples
-    suspicious = found.examples[:0]
+    suspicious: list[Example] = []
     if screen != "none":
         with file_progress("screening") as progress:
             kept, suspicious = set_apart(found.examples, screen, rules, progress)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
+from modsmith.corpus.balance import least_telling, word_weights
 from modsmith.corpus.compose import EVASIONS, Offer, Shell, Telling, read_offers, read_shells, tell
 from modsmith.corpus.compose.marks import plain
 from modsmith.corpus.example import Example, Split
@@ -48,6 +49,18 @@ class _Mould:
     chatter: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One telling to come."""
+
+    telling: Telling
+    mould: _Mould
+
+    def told(self, draft: int = 0) -> list[Example]:
+        telling = replace(self.telling, draft=draft)
+        return tell(telling, self.mould.chatter, self.mould.split, self.mould.slice)
+
+
 def read_written(policy: Policy) -> list[Example]:
     """The hand-written listings, split by group."""
     with resources.as_file(resources.files("modsmith.corpus").joinpath("written")) as path:
@@ -76,7 +89,7 @@ def build_corpus(
     twins = min(twins, room // 2)
     singles = room - 2 * twins
     moulds = _moulds(offers, shells, seed)
-    examples = list(written)
+    plan: list[_Plan] = []
     ordinary = round(singles * ORDINARY_SHARE)
     for kinds, count in (
         (("twin", "multi"), twins),
@@ -84,8 +97,8 @@ def build_corpus(
         (("near_miss",), singles - ordinary),
     ):
         chosen = [offer for offer in offers if offer.kind in kinds]
-        examples += _tell_all(chosen, count, moulds, seed)
-    return examples
+        plan += _plan(chosen, count, moulds, seed)
+    return [*written, *_tell_all(plan)]
 
 
 def _sample(examples: Sequence[Example], limit: int, seed: int) -> list[Example]:
@@ -143,8 +156,8 @@ def _offer_splits(offers: Sequence[Offer], seed: int) -> dict[str, Split]:
     return split_of
 
 
-def _tell_all(offers: Sequence[Offer], count: int, moulds: dict[Split, list[_Mould]], seed: int) -> Iterator[Example]:
-    """Tell the offers in turn, `count` tellings in all, so that each is told about equally often."""
+def _plan(offers: Sequence[Offer], count: int, moulds: dict[Split, list[_Mould]], seed: int) -> Iterator[_Plan]:
+    """The offers in turn, `count` tellings in all, so that each is told about equally often."""
     split_of = _offer_splits(offers, seed)
     order = sorted(offers, key=lambda offer: random.Random(f"{seed}:{offer.id}").random())
     for turn in range(count if order else 0):
@@ -156,7 +169,15 @@ def _tell_all(offers: Sequence[Offer], count: int, moulds: dict[Split, list[_Mou
         shell = _pick_shell(mould.shells, _language(offer, number, draw), offer.id, number, seed)
         disguised = mould.slice == "unseen transform" or draw.random() < EVASION_SHARE
         evasion = draw.choice(mould.evasions) if disguised else ""
-        yield from tell(Telling(offer, shell, evasion, number, seed), mould.chatter, mould.split, mould.slice)
+        yield _Plan(Telling(offer, shell, evasion, number, seed), mould)
+
+
+def _tell_all(plan: Sequence[_Plan]) -> list[Example]:
+    """Every telling in the less telling of two drafts; what tells is learnt from the first drafts for training."""
+    first = [one.told() for one in plan]
+    weights = word_weights([example for draft in first for example in draft if example.split == "train"])
+    second = (one.told(draft=1) for one in plan)
+    return [example for drafts in zip(first, second, strict=True) for example in least_telling(drafts, weights)]
 
 
 def _language(offer: Offer, number: int, draw: random.Random) -> str:

@@ -3,17 +3,15 @@ but its own by hash."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.board import Board
 from modsmith.evaluation.findings import find
 from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
-from modsmith.evaluation.report_plots import number, percent, spaced
+from modsmith.evaluation.look import page_environment
+from modsmith.evaluation.report_plots import spaced
 from modsmith.evaluation.summary import MISTAKES
 
 MISTAKES_SHOWN = 300
@@ -22,26 +20,10 @@ MISTAKES_SHOWN = 300
 
 def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     """The HTML page. Its one script is allowed by hash, so that no text could run even if it escaped its element."""
-    from jinja2 import Environment, FileSystemLoader
-
     board, finding = Board.of(summary), find(summary)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals |= {
-        "plots": plots,
-        "number": number,
-        "spaced": spaced,
-        "columns": COLUMNS,
-        "metric_of": metric_of,
-    }
-    environment.filters |= {
-        "mistake": plots.mistake,
-        "spaced": spaced,
-        "share": percent,
-        "sha256": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(),
-        "words": words_of,
-    }
+    environment = page_environment("modsmith.evaluation")
+    environment.globals |= {"plots": plots, "spaced": spaced, "columns": COLUMNS, "metric_of": metric_of}
+    environment.filters |= {"mistake": plots.mistake, "words": words_of}
     pairs = plots.paired_rows(summary.get("paired") or [])
     return environment.get_template("report.html.j2").render(
         summary=summary,

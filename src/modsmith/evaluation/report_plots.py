@@ -247,13 +247,14 @@ def training_panels(training: Mapping[str, Sequence[Mapping[str, Any]]]) -> list
         losses = [key for key in keys if key.rsplit("/", 1)[-1] == "loss"] if not rewards else []
         held = [f"held_out/{name}" for name in _HELD_OUT_FIRST if f"held_out/{name}" in keys]
         for title, chosen in (("loss", losses), ("reward", rewards), ("held-out scores", held)):
-            lines = [(key, line) for key in chosen[:_MOST_LINES] if (line := _line(rows, key))]
+            lines = [(key, line) for key in chosen[:_MOST_LINES] if (line := curve_points(rows, key))]
             if lines:
-                panels.append((f"{phase.upper()}: {title}", _curves(lines)))
+                panels.append((f"{phase.upper()}: {title}", curves(lines)))
     return panels
 
 
-def _line(rows: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
+def curve_points(rows: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
+    """(step, value) of the rows that have a finite value."""
     pairs = [(_finite(row.get("step", place)), _finite(row.get(key))) for place, row in enumerate(rows)]
     return [(x, y) for x, y in pairs if x is not None and y is not None]
 
@@ -265,7 +266,8 @@ def _smooth(line: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(x, sum(y for _, y in part) / len(part)) for (x, _), part in zip(line, near, strict=True)]
 
 
-def _curves(lines: list[tuple[str, list[tuple[float, float]]]]) -> Markup:
+def curves(lines: list[tuple[str, list[tuple[float, float]]]]) -> Markup:
+    """Lines of (step, value) over each other, at most `_MOST_LINES`; held-out scores on a scale from 0 to 1."""
     xs = [x for _, line in lines for x, _ in line]
     scores = all(key.startswith("held_out/") for key, _ in lines)
     ticks = UNIT_TICKS if scores else _nice_ticks([y for _, line in lines for _, y in line])
@@ -301,7 +303,8 @@ def _curves(lines: list[tuple[str, list[tuple[float, float]]]]) -> Markup:
 def _nice_ticks(values: Sequence[float]) -> list[float]:
     """Three to seven round numbers (steps of 1, 2 or 5) that span the values."""
     low, high = min(values), max(values)
-    span = (high - low) or abs(high) or 1.0
+    span = (high - low) or abs(high)
+    span = span if span > 1e-8 else 1.0  # below what tick labels can tell apart
     power = 10.0 ** math.floor(math.log10(span / 4))
     step = power * next(nice for nice in (1, 2, 5, 10) if nice * power >= span / 4)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -27,6 +27,7 @@ from modsmith.training.rewards import build_rewards
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import GrpoSettings
 from modsmith.training.unsure import choose_unsure, right_probabilities
+from modsmith.training.watch import record_answers, rollout_metrics
 
 
 class ModerationGRPOTrainer(GRPOTrainer):
@@ -45,6 +46,8 @@ class ModerationGRPOTrainer(GRPOTrainer):
         }
         if rows["completion"]:
             self._write(rows)
+            weights = dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True))
+            logs.update(rollout_metrics(rows, self.num_generations, weights))
         for queue in (self._logs["prompt"], self._logs["completion"], self._logs["advantages"]):
             queue.clear()
         for queue in (*self._logs["rewards"].values(), *self._logs["extra"].values()):
@@ -109,7 +112,7 @@ def train_grpo(
     on_gpu = torch.cuda.is_available()
     trainer = ModerationGRPOTrainer(
         model=loaded.model,
-        reward_funcs=list(rewards.values()),
+        reward_funcs=list(record_answers(rewards, policy).values()),
         args=GRPOConfig(
             output_dir=str(run.checkpoints),
             max_steps=settings.steps,
@@ -146,6 +149,7 @@ def train_grpo(
     )
     trainer.completions_folder = run.folder / "completions"
     trainer.remove_callback(PrinterCallback)
+    callback.gauges.follow(trainer)
     with orderly_interrupt(callback), disk_errors(run.checkpoints):
         trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)
     return finish(run, callback, trainer, loaded.tokenizer)

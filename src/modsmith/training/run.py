@@ -2,7 +2,7 @@
 
 RUN/config.yaml          the settings, complete
 RUN/run.json             versions, corpus hash, policy, command
-RUN/metrics.jsonl        one object a logged step, slash-named
+RUN/metrics.jsonl        one object a logged step, slash-named (docs/runs.md lists the names)
 RUN/completions/*.parquet  sampled completions with every reward part (GRPO)
 RUN/checkpoints/         what --resume continues from
 RUN/best/                the model with the best held-out score so far
@@ -26,12 +26,21 @@ from typing import Any
 
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
 from modsmith.errors import UserError
 from modsmith.files import atomic_write, write_json
 from modsmith.training.settings import RunSettings
+from modsmith.training.watch import (
+    Alarm,
+    AlarmBell,
+    Gauges,
+    StepLines,
+    Tracker,
+    check_tracker,
+    open_tracker,
+    read_metrics,
+)
 
 HeldOut = Callable[[Any], dict[str, float]]
 """Scores a model on held-out examples; "score" is what the best checkpoint is chosen by (higher is better)."""
@@ -48,13 +57,15 @@ class Run:
         self.settings = settings
         self.metrics_path = self.folder / "metrics.jsonl"
         self.checkpoints = self.folder / "checkpoints"
+        self.resumed = resume
+        check_tracker(settings.tracker)
         config = yaml.safe_dump(settings.model_dump(), sort_keys=False)
         earlier = self.folder / "config.yaml"
         if earlier.exists() and not resume:
             raise UserError(f"{folder} already holds a run; continue it with --resume, or choose another --out")
         if resume and not earlier.exists():
             raise UserError(f"{folder} holds no run to resume; start it without --resume")
-        if resume and earlier.read_text("utf-8") != config:
+        if resume and not _same_training(settings, earlier):
             raise UserError(f"{folder} was started with other settings; resume with its own {earlier}")
         if not resume:
             write_json(self.folder / "run.json", {**about, "command": " ".join(sys.argv), "started": _now()})
@@ -77,6 +88,11 @@ class Run:
         for path in self.checkpoints.glob("checkpoint-*"):
             if not (path / COMPLETE).exists():
                 shutil.rmtree(path, ignore_errors=True)
+
+    def note(self, **facts: Any) -> None:
+        """Add to run.json what was not known when the run began."""
+        path = self.folder / "run.json"
+        write_json(path, {**json.loads(path.read_text("utf-8")), **facts})
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
         """Append one row to metrics.jsonl; it is on disk when this returns."""
@@ -109,6 +125,20 @@ class Run:
         return target
 
 
+WATCHING = ("tracker", "alarms")
+"""Settings that change what is shown, not what is trained; they may differ when a run goes on."""
+
+
+def _same_training(settings: RunSettings, earlier: Path) -> bool:
+    """Was the run started with these settings? Keys that came into modsmith since then count with their defaults."""
+    try:
+        before = type(settings).model_validate(yaml.safe_load(earlier.read_text("utf-8")))
+    except (ValueError, yaml.YAMLError):
+        return False
+    changes = {name: getattr(settings, name) for name in WATCHING}
+    return before.model_copy(update=changes) == settings
+
+
 def write_model(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
     """Save an adapter (bf16, naming its base by the name the user gave) or a whole model with its tokenizer."""
     import torch
@@ -124,19 +154,6 @@ def write_model(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
     else:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The rows of RUN/metrics.jsonl; a last line that was cut off by a kill is left out."""
-    path = Path(folder) / "metrics.jsonl"
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                break
-    return rows
 
 
 @contextmanager
@@ -162,59 +179,77 @@ def _now() -> str:
 
 
 class RunCallback(TrainerCallback):
-    """Metrics, progress, held-out scores, the best model, and an orderly end on Ctrl-C, for any TRL trainer."""
+    """Metrics, progress, alarms, held-out scores, the best model, and an orderly end on Ctrl-C, for any TRL trainer."""
 
     def __init__(self, run: Run, tokenizer: Any, held_out: HeldOut | None, title: str) -> None:
         self.run, self.tokenizer, self.held_out = run, tokenizer, held_out
         self.console = Console(stderr=True)
-        self.progress = Progress(
-            TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeElapsedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=self.console,
-        )  # fmt: skip
-        self.task = self.progress.add_task("train", total=None, note="")
+        self.lines = StepLines(title, self.console)
+        self.gauges = Gauges()
+        self.bell = AlarmBell(read_metrics(run.folder))
+        self.tracker: Tracker | None = None
+        """Open while the run goes, in the main process alone."""
         self.interrupted = False
-        self._plain = not self.console.is_terminal
-        self._began = time.monotonic()
-        self._first_step = 0
+        self.stopped_by: Alarm | None = None
+        """The alarm that ended the run, under `alarms: stop`."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._began, self._first_step = time.monotonic(), state.global_step
-        self.progress.update(self.task, total=state.max_steps, completed=state.global_step)
-        if not self._plain:
-            self.progress.start()
+        self.gauges.begin(state.global_step, state.num_input_tokens_seen)
+        if state.is_world_process_zero:
+            self.run.note(steps=state.max_steps)
+            settings = self.run.settings
+            self.tracker = open_tracker(
+                settings.tracker, self.run.folder, settings.model_dump(), self.run.resumed, self.console
+            )
+            self.lines.begin(state.global_step, state.max_steps)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        values = {_slash(key): value for key, value in (logs or {}).items() if isinstance(value, (int, float))}
-        self.run.log(state.global_step, values)
-        shown = {key: values[key] for key in ("train/loss", "reward/total", "parse_rate") if key in values}
-        note = "  ".join(f"{key} {value:.3f}" for key, value in shown.items())
-        self.progress.update(self.task, note=note)
-        if self._plain and state.max_steps and shown:
-            done = state.global_step - self._first_step
-            left = (time.monotonic() - self._began) / max(done, 1) * (state.max_steps - state.global_step)
-            self.console.print(f"step {state.global_step}/{state.max_steps}  {note}  about {left / 60:.0f} min left")
+        values = {
+            _slash(key): value
+            for key, value in (logs or {}).items()
+            if isinstance(value, (int, float)) or key.startswith("ratings/")
+        }
+        values = {**self.gauges.read(state.global_step, values), **values}
+        if state.is_world_process_zero:
+            self.lines.step(state.global_step, values)
+        self._record(values, state, control)
+
+    def _record(self, values: dict[str, Any], state: Any, control: Any) -> None:
+        """Write one row, mirror it, and see whether it rings."""
+        if not state.is_world_process_zero:
+            return
+        step = state.global_step
+        self.run.log(step, values)
+        if self.tracker:
+            self.tracker.log(step, values)
+        for alarm in self.bell.ring({"step": step, **values}) if self.run.settings.alarms != "none" else []:
+            self.lines.alarm(alarm)
+            if self.tracker:
+                self.tracker.alarm(alarm)
+            if self.run.settings.alarms == "stop" and step < state.max_steps:
+                self.stopped_by = self.stopped_by or alarm
+                control.should_training_stop = True
+                control.should_save = not self.stopped_by.spoils_weights
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.progress.update(self.task, completed=state.global_step)
+        self.lines.done(state.global_step)
         if self.interrupted:
             control.should_save = control.should_training_stop = True
         elif self.held_out and (
             state.global_step % self.run.settings.eval_every == 0 or state.global_step == state.max_steps
         ):
-            self.score(kwargs["model"], state.global_step)
+            self.score(kwargs["model"], state, control)
 
-    def score(self, model: Any, step: int) -> None:
+    def score(self, model: Any, state: Any, control: Any) -> None:
         """Measure the held-out score, log it, and keep the model when it is the best so far."""
         assert self.held_out is not None
-        training = model.training
+        step, training = state.global_step, model.training
         model.eval()
-        values = self.held_out(model)
+        with self.gauges.phase("held_out"):
+            values = self.held_out(model)
         model.train(training)
-        self.run.log(step, {f"held_out/{name}": value for name, value in values.items()})
-        self.console.print(
-            f"step {step}: held-out "
-            + "  ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
-        )
+        self.lines.held_out(step, values)
+        self._record({f"held_out/{name}": value for name, value in values.items()}, state, control)
         best = self.run.best_score()
         if best is None or values["score"] >= best:
             self.run.save_model("best", model, self.tokenizer, {"step": step, **values})
@@ -225,20 +260,32 @@ class RunCallback(TrainerCallback):
             (folder / COMPLETE).touch()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.progress.stop()
+        self.lines.stop()
+        if self.tracker:
+            self.tracker.finish()
+
+
+_SLASHED = {
+    "loss": "train/loss",
+    "grad_norm": "optim/grad_norm",
+    "learning_rate": "optim/lr",
+    "reward": "reward/total",
+    "entropy": "policy/entropy",
+    "kl": "policy/kl",
+    "clip_ratio/region_mean": "policy/clip_ratio",
+    "completions/mean_length": "length/mean",
+    "completions/min_length": "length/min",
+    "completions/max_length": "length/max",
+    "completions/clipped_ratio": "length/at_cap",
+    "step_time": "time/step",
+}
 
 
 def _slash(key: str) -> str:
     """TRL's metric names, grouped the way ours are."""
-    plain = {
-        "loss": "train/loss",
-        "grad_norm": "optim/grad_norm",
-        "learning_rate": "optim/lr",
-        "reward": "reward/total",
-    }
     if key.startswith("rewards/"):
         return "reward/" + key.removeprefix("rewards/").removesuffix("/mean")
-    return plain.get(key, key)
+    return _SLASHED.get(key, key)
 
 
 @contextmanager
@@ -260,9 +307,14 @@ def orderly_interrupt(callback: RunCallback) -> Iterator[None]:
 
 
 def finish(run: Run, callback: RunCallback, trainer: Any, tokenizer: Any) -> Path:
-    """After training: say how to go on when interrupted, else save the final model. Returns the folder to use."""
-    if callback.interrupted:
-        raise UserError(f"stopped at step {trainer.state.global_step}; continue with --resume --out {run.folder}")
+    """After training: say how to go on when it was stopped, else save the final model. Returns the folder to use."""
     step = trainer.state.global_step
+    if callback.interrupted:
+        raise UserError(f"stopped at step {step}; continue with --resume --out {run.folder}")
+    if callback.stopped_by:
+        raise UserError(
+            f"stopped at step {step} by an alarm, {callback.stopped_by.name}; mend it and start anew, or go on all the "
+            f"same from the last checkpoint with --resume --out {run.folder}, without --strict"
+        )
     final = run.save_model("final", trainer.accelerator.unwrap_model(trainer.model), tokenizer, {"step": step})
     return run.folder / "best" if (run.folder / "best").is_dir() else final

@@ -50,6 +50,11 @@ class RunSettings(BaseModel):
     """Validation examples used for each held-out score (twins whole)."""
     calibration_limit: Count = 400
     """Validation examples that the finished model is calibrated on."""
+    tracker: Literal["trackio", "wandb", "tensorboard", "none"] = "trackio"
+    """Where live curves are mirrored to; trackio keeps them on this machine and needs no account. RUN/metrics.jsonl is
+    written whatever is chosen."""
+    alarms: Literal["warn", "stop", "none"] = "warn"
+    """What a sign of trouble in the metrics does: a warning, an orderly stop with a checkpoint (--strict), nothing."""
 
 
 class SftSettings(RunSettings):

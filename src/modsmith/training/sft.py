@@ -144,6 +144,7 @@ def train_sft(
     def tokenise(items: list[dict[str, int]]) -> dict[str, Tensor]:
         """The trainer's rows are numbers of planned batches; they become tokens when they are needed."""
         rows = [weighted_row(one, encoder, settings) for item in items for one in plan[item["batch"]]]
+        callback.gauges.tokens += len(encoder.prefix_ids) + sum(len(row.ids_T) for row in rows)
         return collate(rows, encoder.prefix_ids, loaded.tokenizer.pad_token_id)
 
     trainer = SharedPrefixSFTTrainer(

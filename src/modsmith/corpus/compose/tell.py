@@ -28,6 +28,8 @@ class Telling:
     number: int = 0
     """Counts the tellings of one offer."""
     seed: int = 0
+    draft: int = 0
+    """Another draft draws other wordings for the same shell and disguise."""
 
 
 def tell(telling: Telling, chatter: Sequence[str], split: Split | None = None, slice: str = "") -> list[Example]:
@@ -40,7 +42,7 @@ def tell(telling: Telling, chatter: Sequence[str], split: Split | None = None, s
     name = f"{offer.id}.{telling.number:02d}"
     examples = []
     for letter, side in zip("ab", offer.sides, strict=False):
-        draw = random.Random(f"{telling.seed}:{name}")
+        draw = random.Random(f"{telling.seed}:{name}:{telling.draft}")
         parts, price = _fill(offer, side, shell, draw)
         rationale = side.rationales[draw.randrange(6) % len(side.rationales)]
         if telling.evasion:
