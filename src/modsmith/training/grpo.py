@@ -1,8 +1,8 @@
 """GRPO: sample several completions per listing, reward each, push towards the better ones.
 
-The algorithm is TRL's (pinned). `ModerationGRPOTrainer` is where ours goes on top of it; today it turns TRL's
-completion tables into RUN/completions/*.parquet. What is ours here is what it trains on: listings the start model is
-unsure of, violating and allowed in turn, with the policy's own rewards.
+The algorithm is TRL's (pinned); `shared_prefix/` makes its step several times cheaper without changing its result
+(docs/grpo.md). What is ours here is what it trains on: listings the start model is unsure of, violating and allowed in
+turn, with the policy's own rewards; and RUN/completions/*.parquet, the table of all that was sampled.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import PrinterCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.files import atomic_write
@@ -26,11 +26,12 @@ from modsmith.training.plan import take_units
 from modsmith.training.rewards import build_rewards
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import GrpoSettings
+from modsmith.training.shared_prefix.trainer import SharedPrefixGRPOTrainer
 from modsmith.training.unsure import choose_unsure, right_probabilities
 
 
-class ModerationGRPOTrainer(GRPOTrainer):
-    """TRL's GRPO trainer; writes every sampled completion with its reward parts."""
+class ModerationGRPOTrainer(SharedPrefixGRPOTrainer):
+    """Shared-prefix GRPO; writes every sampled completion with its reward parts."""
 
     completions_folder: Path
 
