@@ -30,8 +30,13 @@ from modsmith.policy import load_policy
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.base import EMBEDDED, embedded_base
 from modsmith.training.settings import GrpoSettings
-from modsmith.training.shared_prefix.tree import pack
 from modsmith.training.shared_prefix.trainer import SharedPrefixGRPOTrainer
+from modsmith.training.shared_prefix.tree import pack
+
+FILLER = (
+    "Complete course on portrait lighting with forty raw files, presets for two editors, a checklist and a plan for "
+    "the first ten sessions. Instant download, lifetime updates, works on any computer."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,10 @@ def prompts_of(case: Case, tokenizer: Any) -> list[list[dict[str, str]]]:
     from modsmith.prompt import build_messages
 
     policy = load_policy("marketplace")
-    words = (
-        "Complete course on portrait lighting with forty raw files, presets for two editors, a checklist and a printable "
-        "plan for the first ten sessions. Instant download, lifetime updates, works on any computer. "
-    ).split()
+    words = FILLER.split()
     prompts = []
     for index in range(case.prompts):
+
         def messages(count: int, index: int = index) -> list[dict[str, str]]:
             text = " ".join(words[(index * 7 + place) % len(words)] for place in range(count))
             return build_messages(policy, Listing(id=f"b{index}", title=f"Item {index}", description=text), "direct")
@@ -83,6 +86,8 @@ def prompts_of(case: Case, tokenizer: Any) -> list[list[dict[str, str]]]:
         count = 1
         while tokens(count) < case.prompt_tokens:
             count += max(1, (case.prompt_tokens - tokens(count)) // 2)
+        while tokens(count) > case.prompt_tokens:
+            count -= 1
         prompts.append(messages(count))
     return prompts
 
@@ -234,7 +239,9 @@ def main() -> None:
     args = parser.parse_args()
     results = []
     for case in CASES[args.cases]:
-        result = measure(Case(case.prompts, case.group, case.prompt_tokens, case.completion_tokens, args.steps), args.only)
+        result = measure(
+            Case(case.prompts, case.group, case.prompt_tokens, case.completion_tokens, args.steps), args.only
+        )
         print(result, file=sys.stderr)
         results.append(result)
     if args.json:

@@ -1,8 +1,8 @@
 """Exact attention along the branches of a tree, without a copy of shared keys and values for every completion.
 
-A query sees several runs of keys: the shared tokens, the rest of its prompt, its own branch. Attention to each run gives
-an output and the log-sum-exp of its scores; the outputs are averaged with the weights exp(lse_run - lse), as in flash
-decoding and ring attention (2310.01889). Towards shared keys the queries of all completions stand in one matrix.
+A query sees several runs of keys: the shared tokens, the rest of its prompt, its own branch. Attention to each run
+gives an output and the log-sum-exp of its scores; the outputs are averaged with the weights exp(lse_run - lse), as in
+flash decoding and ring attention (2310.01889). Towards shared keys the queries of all completions stand in one matrix.
 
 Backward starts from the merged output and log-sum-exp, with which every run's gradient is that of ordinary attention:
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -32,14 +31,23 @@ MAX_SCORES = 2**26
 _flash_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Attention of q (B, K, m, D) to k, v (B, K, n, D): output (B, K, m, D) fp32 and log-sum-exp (B, K, m) fp32.
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool, bias: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Attention of q (B, K, m, D) to k, v (B, K, n, D): output (B, K, m, D) and log-sum-exp (B, K, m), both fp32.
 
     `bias` broadcasts to (B, K, m, n) and is added to the scores.
     """
-    if q.device.type == "cpu":
-        out, lse = _flash_cpu(q, k, v, 0.0, causal, attn_mask=bias, scale=scale)
-        return out.float(), lse
+    if q.device.type != "cpu":
+        return attend_by_products(q, k, v, scale, causal, bias)
+    out, lse = _flash_cpu(q, k, v, 0.0, causal, attn_mask=bias, scale=scale)
+    return out.float(), lse
+
+
+def attend_by_products(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool, bias: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """`attend` in plain matrix products, for devices whose fused kernels keep the log-sum-exp to themselves."""
     scores = _scores(q.flatten(0, 1), k.flatten(0, 1), scale).unflatten(0, q.shape[:2])
     if bias is not None:
         scores = scores + bias
@@ -71,15 +79,12 @@ class TreeAttention(torch.autograd.Function):
         out = torch.empty(q.shape, dtype=torch.float32, device=q.device)
         lse = torch.empty(q.shape[:2], dtype=torch.float32, device=q.device)
 
+        wide_k, wide_v = _widen(k, repeat), _widen(v, repeat)
         for run in _stems(tree):  # every token's own run first ...
-            own, own_lse = attend(
-                q[None, :, run], *(_widen(one[:, run], repeat)[None] for one in (k, v)), scale, causal=True
-            )
+            own, own_lse = attend(q[None, :, run], wide_k[None, :, run], wide_v[None, :, run], scale, causal=True)
             out[:, run], lse[:, run] = own[0], own_lse[0]
         if len(tree.flat_M):
-            own, own_lse = attend(
-                _by_branch(q, tree), *(_by_branch(_widen(one, repeat), tree) for one in (k, v)), scale, causal=True
-            )
+            own, own_lse = attend(*(_by_branch(one, tree) for one in (q, wide_k, wide_v)), scale=scale, causal=True)
             first = tree.branches[0].start
             out[:, first:] = own.transpose(0, 1).flatten(1, 2)[:, tree.flat_M]
             lse[:, first:] = own_lse.transpose(0, 1).flatten(1, 2)[:, tree.flat_M]
@@ -88,7 +93,7 @@ class TreeAttention(torch.autograd.Function):
             seen, seen_lse = attend(
                 _fold(q[:, queries], repeat)[None], k[None, :, keys], v[None, :, keys], scale, causal=False
             )
-            _merge(out[:, queries], lse[:, queries], _unfold(seen[0], repeat), _unfold(seen_lse[0], repeat))
+            merge(out[:, queries], lse[:, queries], _unfold(seen[0], repeat), _unfold(seen_lse[0], repeat))
 
         out = out.to(v.dtype)
         ctx.save_for_backward(q, k, v, out, lse)
@@ -105,9 +110,11 @@ class TreeAttention(torch.autograd.Function):
 
         def add(queries: slice, keys: slice, causal: bool) -> None:
             """One run of keys and the queries that see it."""
-            some = [_fold(one[:, queries], repeat) for one in (q, grad, lse, delta)]
+            some_q, some_grad, some_lse, some_delta = (_fold(one[:, queries], repeat) for one in (q, grad, lse, delta))
             mask = _causal_bias(queries.stop - queries.start, q.device).repeat(repeat, 1) if causal else None
-            some_dq, some_dk, some_dv = _run_backward(*some, k[:, keys], v[:, keys], scale, mask)
+            some_dq, some_dk, some_dv = _run_backward(
+                some_q, some_grad, some_lse, some_delta, k[:, keys], v[:, keys], scale, mask
+            )
             dq[:, queries] += _unfold(some_dq, repeat)
             dk[:, keys] += some_dk
             dv[:, keys] += some_dv
@@ -129,10 +136,10 @@ class TreeAttention(torch.autograd.Function):
             far[:, tree.flat_M] = lse[:, first:]
             far = far.unflatten(1, (count, longest)).transpose(0, 1).unflatten(1, (-1, repeat)).flatten(2, 3)
             mask = _causal_bias(longest, q.device).repeat(repeat, 1)
+            own_k, own_v = (_by_branch(one, tree).flatten(0, 1) for one in (k, v))
             some_dq, some_dk, some_dv = _run_backward(
-                folded(q), folded(grad), far.flatten(0, 1), folded(delta),
-                *(_by_branch(one, tree).flatten(0, 1) for one in (k, v)), scale, mask,
-            )  # fmt: skip
+                folded(q), folded(grad), far.flatten(0, 1), folded(delta), own_k, own_v, scale, mask
+            )
             some_dq = some_dq.view(count, -1, repeat, longest, q.shape[-1]).flatten(1, 2)
             for total, part in (
                 (dq, some_dq),
@@ -176,7 +183,7 @@ def _run_backward(
     return dq, dk, dv
 
 
-def _merge(out: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
+def merge(out: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
     """Fold attention to another run of keys into `out` (.., D) and `lse` (..), in place."""
     total = torch.logaddexp(lse, other_lse)
     out.mul_((lse - total).exp_()[..., None]).addcmul_(other, (other_lse - total).exp_()[..., None])

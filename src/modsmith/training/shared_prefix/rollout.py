@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modsmith.training.shared_prefix.attention import _fold, _merge, attend
+from modsmith.training.shared_prefix.attention import attend, merge
 from modsmith.training.shared_prefix.tree import PromptTree, pack
 
 IDLE = -1
@@ -62,7 +62,7 @@ class Decoding:
             """(P, K, repeat G, ..) -> (P G, K, repeat, ..)"""
             return one.unflatten(2, (repeat, group)).movedim(3, 1).flatten(0, 1)
 
-        _merge(out, lse, by_token(seen), by_token(seen_lse))
+        merge(out, lse, by_token(seen), by_token(seen_lse))
         return out.flatten(1, 2).transpose(0, 1).to(v_KND.dtype)
 
     def keep(self, places: Tensor, prompts: Tensor, group: int) -> None:
@@ -148,7 +148,9 @@ def _start(tree: PromptTree, lengths: list[int], group: int, room: int) -> Decod
     prompt_keys, own_keys = [], []
     for keys, values in (tree.store[layer] for layer in sorted(tree.store)):
         prompt_keys.append(tuple(one[0][:, places].transpose(0, 1).contiguous() for one in (keys, values)))
-        own_keys.append(tuple(one.new_empty(prompts * group, one.shape[1], room, one.shape[3]) for one in (keys, values)))
+        own_keys.append(
+            tuple(one.new_empty(prompts * group, one.shape[1], room, one.shape[3]) for one in (keys, values))
+        )
         if bias is None and min(lengths) < longest:
             column = torch.arange(longest, device=device)
             hidden = column < longest - torch.tensor(lengths, device=device)[:, None]

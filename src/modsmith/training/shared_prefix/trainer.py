@@ -37,6 +37,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         self._live_B: Tensor | None = None
         """While a loss is computed: which completions have an advantage; None when all count."""
         self._known_logps_BT: Tensor | None = None
+        self._buffered_inputs: Any
         if reason is not None:
             logger.warning("GRPO forwards every copy of the prompt (stock TRL): %s", reason)
             return
