@@ -105,6 +105,7 @@ def train_grpo(
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
     chosen = _unsure_items(run, settings, train, loaded, policy)
+    stepped = settings.steps * settings.prompts_per_step
     rewards = build_rewards(policy, settings.max_completion_tokens)
     callback = RunCallback(run, loaded.tokenizer, held_out, "GRPO")
     on_gpu = torch.cuda.is_available()
@@ -141,11 +142,13 @@ def train_grpo(
             remove_unused_columns=False,
             dataloader_pin_memory=False,
         ),
-        train_dataset=to_rows(chosen, policy, settings.mode),
+        train_dataset=to_rows(chosen[:stepped], policy, settings.mode),
         processing_class=loaded.tokenizer,
         callbacks=[callback],
     )
     trainer.completions_folder = run.folder / "completions"
+    if settings.refill:
+        trainer.refill_from(to_rows(chosen[stepped:], policy, settings.mode).to_list(), settings.refill)
     trainer.remove_callback(PrinterCallback)
     with orderly_interrupt(callback), disk_errors(run.checkpoints):
         trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)
@@ -155,13 +158,13 @@ def train_grpo(
 def _unsure_items(
     run: Run, settings: GrpoSettings, train: Sequence[Example], loaded: Any, policy: Policy
 ) -> list[Example]:
-    """The items of every step, in order; written once, so that a resumed run goes on with the same ones."""
+    """The items of every step, in order, then those to refill from. Written once: a resumed run goes on with them."""
     path = run.folder / "items.json"
     if path.exists():
         by_id = {example.id: example for example in train}
         return [by_id[one] for one in json.loads(path.read_text("utf-8"))]
     right = right_probabilities(loaded, policy, train)
-    count = settings.steps * settings.prompts_per_step
+    count = settings.steps * settings.prompts_per_step * (1 + settings.refill)
     chosen = choose_unsure(train, right, settings.unsure_low, settings.unsure_high, count, settings.seed)
     with atomic_write(path) as file:
         json.dump([example.id for example in chosen], file)

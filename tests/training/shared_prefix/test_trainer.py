@@ -310,3 +310,22 @@ def test_the_embedded_model_equals_stock(forge: Forge, checkpointing: bool) -> N
     stock, _, _ = forge.step(GRPOTrainer, model=load_model(EMBEDDED, "fp32").model, **changes)
     ours, _, _ = forge.step(SharedPrefixGRPOTrainer, model=load_model(EMBEDDED, "fp32").model, **changes)
     assert_same_gradients(ours, stock)
+
+
+def test_dead_groups_are_refilled_from_the_pool(forge: Forge) -> None:
+    """Listings about ferns teach nothing; the pool has one that does."""
+    trainer = forge.trainer(SharedPrefixGRPOTrainer, scripted=False, steps=2)
+
+    def reward(completions: list[str], prompts: list[str], **columns: Any) -> list[float]:
+        return [float(index) if "fern" not in prompt else 0.7 for index, prompt in enumerate(prompts)]
+
+    trainer.reward_funcs = [reward]
+    trainer.refill_from([{"prompt": "Policy. A fern again."}, {"prompt": "Policy. A pistol."}], rounds=2)
+    inputs = [{"prompt": prompt} for prompt in PROMPTS for _ in range(GROUP)]
+    scored = trainer._generate_and_score_completions(inputs)
+    assert scored["advantages"].view(2, GROUP).abs().sum(1).gt(0).all()
+    texts = trainer.processing_class.batch_decode(scored["prompt_ids"], skip_special_tokens=True)
+    assert [text for text in texts[::GROUP]] == ["Policy. A pistol.", PROMPTS[1]]
+    assert int(scored["num_items_in_batch"]) == int(scored["completion_mask"].sum())
+    assert trainer._metrics["train"]["groups/refilled"] == [1] and len(trainer._logs["completion"]) == 16
+    trainer.train()  # and the loss takes such a batch

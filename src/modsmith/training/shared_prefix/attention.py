@@ -84,7 +84,8 @@ class TreeAttention(torch.autograd.Function):
             own, own_lse = attend(q[None, :, run], wide_k[None, :, run], wide_v[None, :, run], scale, causal=True)
             out[:, run], lse[:, run] = own[0], own_lse[0]
         if len(tree.flat_M):
-            own, own_lse = attend(*(_by_branch(one, tree) for one in (q, wide_k, wide_v)), scale=scale, causal=True)
+            branch_q, branch_k, branch_v = (_by_branch(one, tree) for one in (q, wide_k, wide_v))
+            own, own_lse = attend(branch_q, branch_k, branch_v, scale, causal=True)
             first = tree.branches[0].start
             out[:, first:] = own.transpose(0, 1).flatten(1, 2)[:, tree.flat_M]
             lse[:, first:] = own_lse.transpose(0, 1).flatten(1, 2)[:, tree.flat_M]

@@ -7,6 +7,8 @@ sharing would not be exact, TRL's own code runs, and one log line says why.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from trl import GRPOTrainer
 from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.utils import split_tensor_dict
 
+from modsmith.training.refill import dead_groups, pick_from_pool, replace_groups
 from modsmith.training.shared_prefix.model import teach_trees, why_unsupported
 from modsmith.training.shared_prefix.rollout import draw, sample
 from modsmith.training.shared_prefix.tree import pack
@@ -32,6 +35,8 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._refill_pool: Sequence[dict[str, Any]] = []
+        self._refill_rounds = 0
         reason = self._why_stock()
         self.shares_prompts = reason is None
         self._live_B: Tensor | None = None
@@ -44,6 +49,19 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         teach_trees(self.model)
         if self.ref_model is not None:
             teach_trees(self.ref_model)
+
+    def refill_from(self, pool: Sequence[dict[str, Any]], rounds: int) -> None:
+        """In training, replace groups without advantage by groups of the pool's rows, in at most `rounds` further
+        rollouts a step. One process only: the others would wait for a rollout that this one does not need."""
+        if rounds and self.accelerator.num_processes > 1:
+            logger.warning("groups without advantage are not refilled: that takes a single process")
+            return
+        self._refill_pool, self._refill_rounds = pool, rounds if pool else 0
+        room = self.args.generation_batch_size * (1 + rounds)  # the logged tables hold the further completions too
+        for name in ("prompt", "completion", "advantages"):
+            self._logs[name] = deque(maxlen=room)
+        for name in ("rewards", "extra"):
+            self._logs[name] = defaultdict(lambda: deque(maxlen=room))
 
     def _why_stock(self) -> str | None:
         if self._is_vlm:
@@ -111,9 +129,26 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
     # --- loss ------------------------------------------------------------------------------------------------------
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
+        scored = self._score_without_rounding(inputs)
+        if not (self.model.training and self._refill_rounds):
+            return scored
+        replaced = 0
+        for round_ in range(self._refill_rounds):
+            dead = len(dead_groups(scored, self.num_generations))
+            if not dead:
+                break
+            per_step = len(inputs) // self.num_generations * self._refill_rounds
+            rows = pick_from_pool(self._refill_pool, self.state.global_step, round_, dead, per_step)
+            fresh = self._score_without_rounding([row for row in rows for _ in range(self.num_generations)])
+            scored, count = replace_groups(scored, fresh, self.num_generations, self._tokenizer.pad_token_id)
+            replaced += count
+        self._metrics["train"]["groups/refilled"].append(replaced)
+        return scored
+
+    def _score_without_rounding(self, inputs: Any) -> Any:
         output = super()._generate_and_score_completions(inputs)
-        advantages = output["advantages"]
         if self.scale_rewards == "none":
+            advantages = output["advantages"]
             output["advantages"] = advantages.masked_fill(advantages.abs() < ROUNDING, 0.0)
         return output
 

@@ -52,7 +52,7 @@ class PromptTree:
 
 def common_prefix(rows: Sequence[Sequence[int]]) -> int:
     """Length of the longest common beginning."""
-    low, high = min(rows), max(rows)  # what the first and last in sorting order share, all share
+    low, high = min(map(list, rows)), max(map(list, rows))  # what the first and last in sorting order share, all share
     for index, (left, right) in enumerate(zip(low, high, strict=False)):
         if left != right:
             return index
@@ -79,7 +79,10 @@ def pack(
     rests = [] if single else [slice(start, stop) for start, stop in pairwise([shared, *ends])]
 
     first = len(ids)
-    branches, lengths, predictor, targets = [], [], [], []
+    branches: list[slice] = []
+    lengths: list[int] = []
+    predictor: list[int] = []
+    targets: list[int] = []
     for prompt, end, group in zip(prompts, ends, completions_P_G, strict=True):
         start = len(ids)
         for completion in group:
