@@ -5,7 +5,7 @@
 Both train the same listings (marketplace policy, mean prompt length as asked for) with LoRA r=16 on the embedded model,
 in bf16, and completions of exactly the asked length (the end of turn is suppressed until then). Stock is TRL's trainer
 with the model in bf16 and PEFT as they come; ours is what `modsmith train grpo` runs. A step is rollout, rewards,
-log-probabilities, backward and optimiser. Ours is warmed up by one step, stock by a small one.
+log-probabilities and backward. Ours is warmed up by one step, stock by a small one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from modsmith.listing import Listing
 from modsmith.policy import load_policy
+from modsmith.prompt import build_messages
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.base import EMBEDDED, embedded_base
 from modsmith.training.settings import GrpoSettings
@@ -47,11 +49,13 @@ class Case:
     group: int
     prompt_tokens: int
     completion_tokens: int
-    steps: int = 1
+    common: bool = True
+    """Do the prompts begin with the same policy? Otherwise they share nothing."""
 
     @property
     def name(self) -> str:
-        return f"{self.prompts}x{self.group}x({self.prompt_tokens}+{self.completion_tokens})"
+        name = f"{self.prompts}x{self.group}x({self.prompt_tokens}+{self.completion_tokens})"
+        return name if self.common else f"{name}, nothing in common"
 
 
 BAR = Case(4, 8, 278, 48)
@@ -59,36 +63,38 @@ LONG = Case(2, 16, 800, 60)
 CASES = {
     "bar": [BAR],
     "long": [LONG],
-    "default": [BAR, LONG, Case(4, 4, 278, 48), Case(4, 16, 278, 48), Case(4, 8, 278, 144), Case(4, 8, 600, 48)],
+    "default": [BAR, LONG, Case(4, 4, 278, 48), Case(2, 16, 278, 48), Case(2, 8, 278, 144), Case(4, 8, 278, 48, False)],
     "smoke": [Case(2, 4, 240, 8)],
     "gpu": [Case(4, 16, 1024, 64)],
 }
 
 
 def prompts_of(case: Case, tokenizer: Any) -> list[list[dict[str, str]]]:
-    """Chat prompts of `case.prompt_tokens` tokens each: the policy, and a listing of filler cut to length."""
-    from modsmith.listing import Listing
-    from modsmith.prompt import build_messages
+    """Chat prompts of `case.prompt_tokens` tokens each (or one or two fewer): as many categories of the marketplace
+    policy as fill at most three quarters, and a listing of filler. Without `common`, the listing comes first."""
 
-    policy = load_policy("marketplace")
-    words = FILLER.split()
+    def tokens(messages: list[dict[str, str]]) -> int:
+        return len(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"])
+
+    def messages(index: int, categories: int, count: int) -> list[dict[str, str]]:
+        some = policy.model_copy(update={"categories": policy.categories[:categories]})
+        text = " ".join(words[(index * 7 + place) % len(words)] for place in range(count))
+        built = build_messages(some, Listing(id=f"b{index}", title=f"Item {index}", description=text), "direct")
+        if case.common:
+            return built
+        return [{"role": "user", "content": f"{index} " + "\n".join(one["content"] for one in reversed(built))}]
+
+    policy, words = load_policy("marketplace"), FILLER.split()
+    fitting = [number for number in range(1, len(policy.categories) + 1)
+               if tokens(messages(0, number, 1)) <= 0.75 * case.prompt_tokens]  # fmt: skip
     prompts = []
     for index in range(case.prompts):
-
-        def messages(count: int, index: int = index) -> list[dict[str, str]]:
-            text = " ".join(words[(index * 7 + place) % len(words)] for place in range(count))
-            return build_messages(policy, Listing(id=f"b{index}", title=f"Item {index}", description=text), "direct")
-
-        def tokens(count: int, messages: Any = messages) -> int:
-            encoded = tokenizer.apply_chat_template(messages(count), add_generation_prompt=True, return_dict=True)
-            return len(encoded["input_ids"])
-
-        count = 1
-        while tokens(count) < case.prompt_tokens:
-            count += max(1, (case.prompt_tokens - tokens(count)) // 2)
-        while tokens(count) > case.prompt_tokens:
-            count -= 1
-        prompts.append(messages(count))
+        low, high = 1, case.prompt_tokens  # the longest text that fits
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = tokens(messages(index, max(fitting), middle)) <= case.prompt_tokens
+            low, high = (middle, high) if fits else (low, middle - 1)
+        prompts.append(messages(index, max(fitting), low))
     return prompts
 
 
@@ -97,6 +103,7 @@ class Clock:
 
     def __init__(self, trainer: GRPOTrainer) -> None:
         self.seconds: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
         self.trainer = trainer
         self.wrap("rollout", "_generate_single_turn")
         self.wrap("log-probabilities", "_get_per_token_logps_and_entropies")
@@ -109,9 +116,10 @@ class Clock:
         inner = getattr(self.trainer, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            start = now()
+            start, cpu = now(), time.process_time()
             result = inner(*args, **kwargs)
             self.seconds[phase] = self.seconds.get(phase, 0.0) + now() - start
+            self.cpu[phase] = self.cpu.get(phase, 0.0) + time.process_time() - cpu
             if phase == "rollout":
                 self.lengths = [len(ids) for ids in result[0]]
                 self.prompts = [tuple(ids) for ids in args[0]]
@@ -124,6 +132,7 @@ class Clock:
         backward = taken["step"] - taken["rollout and rewards"] - taken["loss"]
         return {
             "seconds": round(taken["step"], 3),
+            "cpu_seconds": round(self.cpu["step"] / steps, 3),
             "rollout_seconds": round(taken["rollout"], 3),
             "logprobs_seconds": round(taken["log-probabilities"], 3),
             "backward_seconds": round(backward, 3),
@@ -141,9 +150,19 @@ def reward(completions: list[Any], **columns: Any) -> list[float]:
     return [float(index % 2) + 0.01 * index for index in range(len(completions))]
 
 
-def config(case: Case, folder: str, steps: int, bf16: bool) -> GRPOConfig:
+def rows_at_a_time(kind: str, case: Case) -> int:
+    """Completions in a forward and backward. Ours takes all; stock, whose copies would fill 20 GB and more, as many as
+    come to 3,000 tokens, a size at which its speed no longer grows."""
+    rows = case.prompts * case.group
+    fitting = max(1, 3000 // (case.prompt_tokens + case.completion_tokens))
+    return rows if kind == "ours" else max(size for size in range(1, fitting + 1) if rows % size == 0)
+
+
+def config(kind: str, case: Case, folder: str, steps: int, bf16: bool) -> GRPOConfig:
+    at_a_time = rows_at_a_time(kind, case)
     return GRPOConfig(
-        output_dir=folder, max_steps=steps, per_device_train_batch_size=case.prompts * case.group,
+        output_dir=folder, max_steps=steps, per_device_train_batch_size=at_a_time,
+        gradient_accumulation_steps=case.prompts * case.group // at_a_time,
         num_generations=case.group, max_completion_length=case.completion_tokens, temperature=1.0, scale_rewards="none",
         beta=0.0, learning_rate=1e-5, save_strategy="no", logging_steps=1, report_to=[], disable_tqdm=True,
         use_cpu=not torch.cuda.is_available(), bf16=bf16, gradient_checkpointing=False, remove_unused_columns=False,
@@ -166,7 +185,7 @@ def run(kind: str, case: Case, folder: str, steps: int) -> dict[str, Any]:
     prompts = prompts_of(case, tokenizer)
     data = Dataset.from_list([{"prompt": prompt} for prompt in prompts] * (steps + 1))
     trainer = maker(
-        model=model, reward_funcs=[reward], args=config(case, folder, steps, cast), train_dataset=data,
+        model=model, reward_funcs=[reward], args=config(kind, case, folder, steps, cast), train_dataset=data,
         processing_class=tokenizer, **extra,
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
@@ -212,15 +231,15 @@ def peak_mb() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
-def measure(case: Case, only: str) -> dict[str, Any]:
+def measure(case: Case, only: str, steps: int) -> dict[str, Any]:
     found: dict[str, Any] = {"case": case.name, "device": "cuda" if torch.cuda.is_available() else "cpu"}
     with tempfile.TemporaryDirectory() as folder:
         if only != "stock":
             run("ours", case, folder, 1)
-            found["ours"] = run("ours", case, folder, case.steps)
+            found["ours"] = run("ours", case, folder, steps)
         if only != "ours":
             run("stock", Case(1, 2, case.prompt_tokens, 2), folder, 1)
-            found["stock"] = run("stock", case, folder, case.steps)
+            found["stock"] = run("stock", case, folder, steps)
     if only == "both":
         found = {
             "case": found["case"],
@@ -239,9 +258,7 @@ def main() -> None:
     args = parser.parse_args()
     results = []
     for case in CASES[args.cases]:
-        result = measure(
-            Case(case.prompts, case.group, case.prompt_tokens, case.completion_tokens, args.steps), args.only
-        )
+        result = measure(case, args.only, args.steps)
         print(result, file=sys.stderr)
         results.append(result)
     if args.json:
