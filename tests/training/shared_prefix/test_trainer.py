@@ -109,7 +109,7 @@ def batch(trainer: Any) -> tuple[Tensor, Tensor, int]:
     return ids, mask, inputs["completion_ids"].shape[1]
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3", "mistral", "smollm3"])
 @pytest.mark.parametrize("lora", [False, True])
 @pytest.mark.parametrize("temperature", [1.0, 0.8])
 def test_log_probabilities_equal_stock(forge: Forge, kind: str, lora: bool, temperature: float) -> None:

@@ -88,8 +88,9 @@ def _rough_copy(base: Any, weight: Tensor) -> Tensor | None:
     below = torch.is_autocast_enabled(weight.device.type) or base.base_model.layers[0].mlp.down_proj.weight.dtype
     if weight.dtype == torch.bfloat16 or weight.requires_grad or below in (torch.float32, False):
         return None
-    kept = getattr(base, "_modsmith_rough_head", None)
-    if kept is None or kept.shape != weight.shape or kept.device != weight.device:
+    state = (weight.data_ptr(), weight._version)
+    kept_state, kept = getattr(base, "_modsmith_rough_head", (None, None))
+    if kept_state != state:
         kept = weight.detach().to(torch.bfloat16)
-        object.__setattr__(base, "_modsmith_rough_head", kept)
+        object.__setattr__(base, "_modsmith_rough_head", (state, kept))
     return kept

@@ -1,7 +1,8 @@
 """TRL's GRPO trainer with shared-prefix rollouts and log-probabilities, and no work for completions that teach nothing.
 
-Only four of its methods are replaced; rewards, advantages, losses, logging, checkpoints and launchers are TRL's. Where
-sharing would not be exact, TRL's own code runs, and one log line says why.
+Replaced are the sampling of completions, their log-probabilities, and which of them a loss looks at; rewards,
+advantages, losses, logging, checkpoints and launchers are TRL's. Where sharing would not be exact, TRL's own code runs,
+and one log line says why.
 """
 
 from __future__ import annotations
