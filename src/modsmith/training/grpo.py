@@ -1,8 +1,8 @@
 """GRPO: sample several completions per listing, reward each, push towards the better ones.
 
-The algorithm is TRL's (pinned). `ModerationGRPOTrainer` is where ours goes on top of it; today it turns TRL's
-completion tables into RUN/completions/*.parquet. What is ours here is what it trains on: listings the start model is
-unsure of, violating and allowed in turn, with the policy's own rewards.
+The algorithm is TRL's (pinned); `shared_prefix/` makes its step several times cheaper without changing its result
+(docs/grpo.md). What is ours here is what it trains on: listings the start model is unsure of, violating and allowed in
+turn, with the policy's own rewards; and RUN/completions/*.parquet, the table of all that was sampled.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import PrinterCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.files import atomic_write
@@ -26,12 +26,13 @@ from modsmith.training.plan import take_units
 from modsmith.training.rewards import build_rewards
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import GrpoSettings
+from modsmith.training.shared_prefix.trainer import SharedPrefixGRPOTrainer
 from modsmith.training.unsure import choose_unsure, right_probabilities
 from modsmith.training.watch import record_answers, rollout_metrics
 
 
-class ModerationGRPOTrainer(GRPOTrainer):
-    """TRL's GRPO trainer; writes every sampled completion with its reward parts."""
+class ModerationGRPOTrainer(SharedPrefixGRPOTrainer):
+    """Shared-prefix GRPO; writes every sampled completion with its reward parts."""
 
     completions_folder: Path
 
@@ -107,6 +108,7 @@ def train_grpo(
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
     chosen = _unsure_items(run, settings, train, loaded, policy)
+    stepped = settings.steps * settings.prompts_per_step
     rewards = build_rewards(policy, settings.max_completion_tokens)
     callback = RunCallback(run, loaded.tokenizer, held_out, "GRPO")
     on_gpu = torch.cuda.is_available()
@@ -143,11 +145,13 @@ def train_grpo(
             remove_unused_columns=False,
             dataloader_pin_memory=False,
         ),
-        train_dataset=to_rows(chosen, policy, settings.mode),
+        train_dataset=to_rows(chosen[:stepped], policy, settings.mode),
         processing_class=loaded.tokenizer,
         callbacks=[callback],
     )
     trainer.completions_folder = run.folder / "completions"
+    if settings.refill:
+        trainer.refill_from(to_rows(chosen[stepped:], policy, settings.mode).to_list(), settings.refill)
     trainer.remove_callback(PrinterCallback)
     callback.gauges.follow(trainer)
     with orderly_interrupt(callback), disk_errors(run.checkpoints):
@@ -158,13 +162,13 @@ def train_grpo(
 def _unsure_items(
     run: Run, settings: GrpoSettings, train: Sequence[Example], loaded: Any, policy: Policy
 ) -> list[Example]:
-    """The items of every step, in order; written once, so that a resumed run goes on with the same ones."""
+    """The items of every step, in order, then those to refill from. Written once: a resumed run goes on with them."""
     path = run.folder / "items.json"
     if path.exists():
         by_id = {example.id: example for example in train}
         return [by_id[one] for one in json.loads(path.read_text("utf-8"))]
     right = right_probabilities(loaded, policy, train)
-    count = settings.steps * settings.prompts_per_step
+    count = settings.steps * settings.prompts_per_step * (1 + settings.refill)
     chosen = choose_unsure(train, right, settings.unsure_low, settings.unsure_high, count, settings.seed)
     with atomic_write(path) as file:
         json.dump([example.id for example in chosen], file)

@@ -90,6 +90,9 @@ class GrpoSettings(RunSettings):
     """Distinct listings per optimiser step."""
     group_size: Annotated[int, Field(ge=2, le=64)] = 6
     """Completions per listing (G); the advantage compares them with each other."""
+    refill: Annotated[int, Field(ge=0, le=8)] = 0
+    """At most so many further rollouts a step, of other unsure listings, to replace groups whose completions all earn
+    the same (dynamic sampling, 2503.14476); 0 steps on what is left."""
     temperature: Positive = 1.0
     max_completion_tokens: Count = 160
     """Cap of a completion; about 65 tokens are the answer, the rest is reasoning."""
