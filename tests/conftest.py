@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import json
-from collections.abc import Iterator
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from modsmith.policy import Policy, parse_policy
+
+# Live curves of test runs go to a folder of their own, not to the user's. Set before anything imports trackio, which
+# reads it once.
+os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="modsmith-trackio-")
+atexit.register(shutil.rmtree, os.environ["TRACKIO_DIR"], ignore_errors=True)
 
 THREE_CATEGORIES = """
 name: plant-market
@@ -23,14 +31,6 @@ categories:
     definition: Claims a common plant to be rare.
     thresholds: {disallow: 0.4, review: 0.5}
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_trackio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Live curves of test runs go to a folder of their own, not to the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRACKIO_DIR", str(tmp_path_factory.mktemp("trackio")))
-        yield
 
 
 @pytest.fixture(scope="session")
