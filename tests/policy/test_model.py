@@ -71,6 +71,13 @@ def test_doubt_about_the_category_is_no_doubt_about_the_listing(spam: float, dec
     assert policy().model_copy(update={"overall_threshold": 0.5}).decide(nothing, scores) == decision
 
 
+@pytest.mark.parametrize(("floor", "decision"), [(0.3, "disallow"), (0.45, "allow")])
+def test_many_faint_doubts_are_no_violation(floor: float, decision: str) -> None:
+    nothing, scores = Ratings.full(["spam", "arms"]), {"spam": 0.4, "arms": 0.15}
+    whole = {"overall_threshold": 0.5, "overall_floor": floor}
+    assert policy().model_copy(update=whole).decide(nothing, scores) == decision
+
+
 def test_scores_without_review_scores_only_disallow() -> None:
     nothing = Ratings.full(["spam", "arms"])
     assert policy().decide(nothing, {"spam": 0.49, "arms": 0.0}) == "allow"

@@ -80,6 +80,9 @@ class Policy(_Strict):
     overall_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Disallow also when P(any category is violated) reaches this, although no single category reaches its own
     threshold: a listing can be surely wrong and unsurely named. `None` leaves it to the categories."""
+    overall_floor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """`overall_threshold` counts only where the likeliest category reaches this: many faint doubts are no violation.
+    A title that says little earns a little of each."""
     categories: Annotated[list[Category], Field(min_length=1, max_length=64)]
 
     @field_validator("categories")
@@ -119,8 +122,8 @@ class Policy(_Strict):
 
         With `scores` (category -> P(rating >= 3)) and `review_scores` (category -> P(rating >= 2)) the policy's
         thresholds decide, each category's own and `overall_threshold` (listings rarely violate two categories, so
-        P(any) is the sum of the scores, at most 1); without them the ratings do: any >= 3 disallow, else any == 2
-        review, else allow.
+        P(any) is the sum of the scores, at most 1; it counts where one of them reaches `overall_floor`); without them
+        the ratings do: any >= 3 disallow, else any == 2 review, else allow.
         An answer that did not parse (`ratings` is `None`) is sent to a person: it fails to `review`, as does a score
         that is not a number.
         """
@@ -129,7 +132,8 @@ class Policy(_Strict):
         if scores is not None:
             if any(scores[c.id] >= c.thresholds.disallow for c in self.categories):
                 return "disallow"
-            if self.overall_threshold is not None and sum(scores.values()) >= self.overall_threshold:
+            surely = self.overall_threshold is not None and sum(scores.values()) >= self.overall_threshold
+            if surely and max(scores.values()) >= self.overall_floor:
                 return "disallow"
             if review_scores and any(review_scores[c.id] >= c.thresholds.review for c in self.categories):
                 return "review"
