@@ -105,6 +105,15 @@ def test_all_weights_can_be_trained(settings: SftSettings, tmp_path: Path) -> No
     assert load_model(str(tmp_path / "run"), "fp32").folder == final
 
 
+def test_all_weights_can_be_trained_from_an_adapter(settings: SftSettings, tmp_path: Path) -> None:
+    train_sft(settings.model_copy(update={"epochs": 0.3}), tmp_path / "adapter")
+    changed = settings.model_copy(update={"base": str(tmp_path / "adapter"), "lora_rank": 0, "epochs": 0.3})
+    final = train_sft(changed, tmp_path / "run")
+    before, after = load_model(str(tmp_path / "adapter"), "fp32").model, load_model(str(final), "fp32").model
+    name = "model.layers.0.mlp.up_proj"
+    assert not torch.equal(before.get_submodule(name).weight, after.get_submodule(name).weight)
+
+
 def test_a_run_folder_is_never_overwritten(settings: SftSettings, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("seed: 1\n")
     with pytest.raises(UserError, match="--resume"):

@@ -23,6 +23,7 @@ def prepare_for_training(settings: RunSettings) -> tuple[LoadedModel, bool]:
     loaded = load_model(settings.base, "fp32" if full else settings.precision, merge=full)
     model = loaded.model
     if full:
+        model.requires_grad_(True)  # a merged adapter leaves the weights under it frozen
         return replace(loaded, model=model.train()), dtype is torch.bfloat16
     if not isinstance(model, PeftModel):
         config = LoraConfig(
