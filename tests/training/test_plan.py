@@ -41,6 +41,19 @@ def test_batches_hold_listings_of_similar_length() -> None:
     assert padded < 1.45 * sum(_length(example) for example in TRAIN)
 
 
+def test_a_pass_takes_all_written_and_a_share_of_the_composed_listings() -> None:
+    composed = [
+        replace(one, source="composed", group=f"c-{one.group}", listing=replace(one.listing, id=f"c-{one.id}"))
+        for one in TRAIN
+    ]
+    batches = plan_passes([*TRAIN, *composed], 2.0, 8, 0.0, seed=1, length=_length, composed_share=0.25)
+    seen = Counter(item.example.id for batch in batches for item in batch)
+    written = [seen[one.id] for one in TRAIN]
+    assert sum(written) / len(TRAIN) == pytest.approx(2, abs=0.1) and min(written) >= 1
+    assert sum(seen[one.id] for one in composed) / len(TRAIN) == pytest.approx(0.5, abs=0.1)
+    assert max(seen[one.id] for one in composed) == 2, "drawn anew for every pass"
+
+
 @pytest.mark.parametrize("limit", [60, 300])
 def test_a_limited_corpus_keeps_its_mix_and_its_groups(limit: int) -> None:
     few = take_units(TRAIN, limit)

@@ -28,8 +28,11 @@ def plan_passes(
     think_share: float,
     seed: int,
     length: Callable[[Example], int],
+    composed_share: float = 1.0,
 ) -> list[list[Pass]]:
     """Order `epochs` passes over `examples` in batches of at most `batch_size`.
+
+    A pass takes every hand-written listing, and of the composed ones a `composed_share` drawn anew.
 
     The two sides of a twin come in the same batch and the same mode: what differs between them is then what the
     gradient sees. Batches hold listings of similar length (less padding), in random order; some are one short, so that
@@ -40,9 +43,10 @@ def plan_passes(
     for example in examples:
         units.setdefault(example.unit, []).append(example)
     batches: list[list[Pass]] = []
-    missing = round(epochs * len(examples))
+    composed = {name for name, unit in units.items() if unit[0].source == "composed"} if composed_share < 1 else set()
+    missing = round(epochs * sum(composed_share if one.unit in composed else 1 for one in examples))
     while missing > 0:
-        order = sorted(units)
+        order = [name for name in sorted(units) if name not in composed or draw.random() < composed_share]
         draw.shuffle(order)
         stretch = 8 * batch_size  # units are sorted by length within stretches, so that batches still mix
         epoch: list[list[Pass]] = []
@@ -65,6 +69,7 @@ def plan_curriculum(
     think_share: float,
     seed: int,
     length: Callable[[Example], int],
+    composed_share: float = 1.0,
 ) -> list[list[Pass]]:
     """First the plain cases, where the category alone gives the answer away, then everything.
 
@@ -74,7 +79,7 @@ def plan_curriculum(
     plain = [one for one in examples if (one.violates or one.kind == "ordinary") and not one.evasion]
     plain = sorted(plain, key=length)[: (len(plain) + 1) // 2]
     first = plan_passes(plain, plain_epochs, batch_size, 0.0, seed, length)
-    return first + plan_passes(examples, epochs, batch_size, think_share, seed + 1, length)
+    return first + plan_passes(examples, epochs, batch_size, think_share, seed + 1, length, composed_share)
 
 
 def _fill_batches(

@@ -200,4 +200,5 @@ def _plan(train: Sequence[Example], encoder: PromptEncoder, settings: SftSetting
         settings.think_share,
         settings.seed,
         lambda example: lengths[example.id],
+        settings.composed_share,
     )
