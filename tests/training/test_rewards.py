@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from modsmith.policy import load_policy
 from modsmith.prompt import parse_answer, render_answer
 from modsmith.ratings import Ratings
-from modsmith.training.rewards import build_rewards, contradicts, decision_reward, length_penalty, total_reward
+from modsmith.training.rewards import (
+    brier_score,
+    build_rewards,
+    contradicts,
+    decision_reward,
+    length_penalty,
+    total_reward,
+)
 from modsmith.training.settings import GrpoSettings
 
 POLICY = load_policy()
@@ -151,3 +158,13 @@ def test_no_constant_policy_beats_an_honest_mediocre_one() -> None:
 
     honest = sum(score(mediocre(gold), gold) for gold in golds) / len(golds)
     assert max(earned.values()) < honest, max(earned, key=earned.__getitem__)
+
+
+def test_brier_reads_ratings_as_confidence() -> None:
+    def of(**levels: int) -> float:
+        return brier_score(Ratings.full(NAMES, levels), GOLD)
+
+    assert of(iptv=4) == 0 < of(iptv=3) == 0.0625 < of(iptv=2) == 0.25 < of() == 1
+    assert of(iptv=4, spam=4) == 0.5 and brier_score(Ratings.full(NAMES), Ratings.full(NAMES)) == 0
+    columns = {"gold": [json.dumps(GOLD)] * 2, "listing": [LISTING] * 2, "mode": ["direct"] * 2}
+    assert REWARDS["brier"]([answer(iptv=2), UNPARSABLE], **columns) == [-0.25, 0.0]

@@ -29,11 +29,18 @@ def test_changes_are_applied_with_yaml_types() -> None:
         ("loss=sum", "key loss"),
         ("steps.x=1", "key steps"),
         ("mode=[", "not a YAML value"),
+        ("reward_weights.brief=1", "no reward part 'brief'; the parts are decision"),
     ],
 )
 def test_wrong_changes_name_the_key(change: str, part: str) -> None:
     with pytest.raises(UserError, match=part):
         load_settings(GrpoSettings, None, [change])
+
+
+def test_other_advantages_are_not_divided_by_a_deviation() -> None:
+    assert load_settings(GrpoSettings, None, ["advantage=corpo"]).advantage == "corpo"
+    with pytest.raises(UserError, match="^config .defaults.: advantage maxrl takes scale_rewards: none, not group$"):
+        load_settings(GrpoSettings, None, ["advantage=maxrl", "scale_rewards=group"])
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [\n"])

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from datasets import Dataset
+from torch import Tensor
 from transformers import PrinterCallback
 from trl import GRPOConfig
 
@@ -21,20 +23,51 @@ from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.files import atomic_write
 from modsmith.policy import Policy, load_policy
 from modsmith.prompt import Mode, build_messages
+from modsmith.terminal import file_progress
 from modsmith.training.adapt import prepare_for_training
+from modsmith.training.advantages import Baseline, corpo, maxrl
+from modsmith.training.difficulty import pass_rates
 from modsmith.training.plan import take_units
 from modsmith.training.rewards import build_rewards
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import GrpoSettings
-from modsmith.training.shared_prefix.trainer import SharedPrefixGRPOTrainer
+from modsmith.training.shared_prefix.trainer import ROUNDING, SharedPrefixGRPOTrainer
 from modsmith.training.unsure import choose_unsure, right_probabilities
 from modsmith.training.watch import record_answers, rollout_metrics
 
 
 class ModerationGRPOTrainer(SharedPrefixGRPOTrainer):
-    """Shared-prefix GRPO; writes every sampled completion with its reward parts."""
+    """Shared-prefix GRPO with a choice of advantages; writes every sampled completion with its reward parts."""
 
     completions_folder: Path
+    advantage: Baseline = "group"
+    correct_reward: float = 0.0
+
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Tensor:
+        self._rewards_NF = super()._calculate_rewards(*args, **kwargs)
+        return self._rewards_NF
+
+    def _score_without_rounding(self, inputs: Any) -> Any:
+        output = super()._score_without_rounding(inputs)
+        if self.advantage == "group" or not self.model.training:
+            return output
+        rewards_NF = self._rewards_NF
+        weights_F = self.reward_weights.to(rewards_NF.device)
+        rewards_PG = (rewards_NF * weights_F).nansum(1).view(-1, self.num_generations)
+        if self.advantage == "corpo":
+            advantages_N = corpo(rewards_PG, self.correct_reward).flatten()
+        else:
+            right_N = rewards_NF[:, self.reward_func_names.index("decision")] == 1.0
+            advantages_N = maxrl(rewards_PG, right_N.view_as(rewards_PG)).flatten()
+        advantages_N = advantages_N.masked_fill(advantages_N.abs() < ROUNDING, 0.0)
+        mine = len(output["advantages"])
+        start = self.accelerator.process_index * mine
+        output["advantages"] = advantages_N[start : start + mine].to(output["advantages"])
+        logged = self._logs["advantages"]
+        for _ in range(min(len(advantages_N), len(logged))):
+            logged.pop()
+        logged.extend(advantages_N.tolist())
+        return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         rows = {
@@ -71,18 +104,26 @@ def _content(message: Any) -> str:
     return message if isinstance(message, str) else message[-1]["content"]
 
 
-def to_rows(examples: Sequence[Example], policy: Policy, mode: Mode) -> Dataset:
+def modes_of(count: int, mode: Mode | Literal["both"]) -> list[Mode]:
+    """The mode of each item. For "both" think, direct, direct, think: violating and allowed items alternate, and each
+    of the two is to be answered in each mode."""
+    if mode == "both":
+        return ["think" if index % 4 in (0, 3) else "direct" for index in range(count)]
+    return [mode] * count
+
+
+def to_rows(examples: Sequence[Example], policy: Policy, mode: Mode | Literal["both"]) -> Dataset:
     """What TRL iterates over: the prompt, and the columns that the rewards read."""
     return Dataset.from_list(
         [
             {
-                "prompt": build_messages(policy, example.listing, mode),
+                "prompt": build_messages(policy, example.listing, one),
                 "gold": json.dumps(example.ratings),
                 "listing": example.listing.text,
-                "mode": mode,
+                "mode": one,
                 "example_id": example.id,
             }
-            for example in examples
+            for example, one in zip(examples, modes_of(len(examples), mode), strict=True)
         ]
     )
 
@@ -150,6 +191,7 @@ def train_grpo(
         callbacks=[callback],
     )
     trainer.completions_folder = run.folder / "completions"
+    trainer.advantage, trainer.correct_reward = settings.advantage, settings.correct_reward
     if settings.refill:
         trainer.refill_from(to_rows(chosen[stepped:], policy, settings.mode).to_list(), settings.refill)
     trainer.remove_callback(PrinterCallback)
@@ -170,6 +212,36 @@ def _unsure_items(
     right = right_probabilities(loaded, policy, train)
     count = settings.steps * settings.prompts_per_step * (1 + settings.refill)
     chosen = choose_unsure(train, right, settings.unsure_low, settings.unsure_high, count, settings.seed)
+    if settings.difficulty_samples:
+        chosen = _sometimes_right(run, settings, train, right, loaded, policy, count)
     with atomic_write(path) as file:
         json.dump([example.id for example in chosen], file)
     return chosen
+
+
+def _sometimes_right(
+    run: Run,
+    settings: GrpoSettings,
+    train: Sequence[Example],
+    right: np.ndarray,
+    loaded: Any,
+    policy: Policy,
+    count: int,
+) -> list[Example]:
+    """`count` items that the start model, asked several times, decides rightly sometimes. Twice as many are tried."""
+    wide = choose_unsure(train, right, settings.unsure_low, settings.unsure_high, 2 * count, settings.seed)
+    candidates = list({example.id: example for example in wide}.values())
+    mode: Mode = "direct" if settings.mode == "direct" else "think"
+    with file_progress("pass rates") as progress:
+        done = 0
+
+        def tick(more: int) -> None:
+            nonlocal done
+            done += more
+            progress(done, len(candidates))
+
+        rates = pass_rates(
+            loaded, policy, candidates, [mode] * len(candidates), settings.difficulty_samples,
+            settings.max_completion_tokens, settings.temperature, run.folder / "pass_rates.jsonl", tick,
+        )  # fmt: skip
+    return choose_unsure(candidates, rates, 0.0, 1.0, count, settings.seed)

@@ -13,6 +13,9 @@ The parts, and what each can give (weights come from the settings):
                 the whole listing as "evidence", or for a reasoning that contradicts the answer; only paid when the
                 decision is right, so that quoting well is no consolation
     length      0, and down to -1 over the last fifth before the completion cap
+    brier       0 down to -1: the rating read as a confidence (rating / 4 = P(violation)), its mean squared error over
+                the categories that gold or answer rate above 0. The calibration half of RLCR (2507.16806); off by
+                default, since it pays for hedging with 2 where severity pays for the right tier
 
 Unparsable completions get 0 from every part but `decision`: parsing is a gate.
 """
@@ -40,7 +43,7 @@ LENGTH_FREE_SHARE = 0.8
 
 
 def build_rewards(policy: Policy, max_completion_tokens: int) -> dict[str, Reward]:
-    """The four reward functions, bound to a policy, by name; each function's `__name__` is that name."""
+    """The reward functions, bound to a policy, by name; each function's `__name__` is that name."""
     categories = policy.category_ids
 
     def parsed(completions: Sequence[Any], columns: Mapping[str, Any]) -> list[tuple[Answer, Ratings, str, Mode]]:
@@ -78,7 +81,13 @@ def build_rewards(policy: Policy, max_completion_tokens: int) -> dict[str, Rewar
             for (answer, *_), size in zip(parsed(completions, columns), sizes, strict=True)
         ]
 
-    return {"decision": decision, "severity": severity, "grounding": grounding, "length": length}
+    def brier(completions: Sequence[Any], **columns: Any) -> list[float]:
+        return [
+            0.0 if answer.ratings is None else -brier_score(answer.ratings, gold)
+            for answer, gold, _, _ in parsed(completions, columns)
+        ]
+
+    return {"decision": decision, "severity": severity, "grounding": grounding, "length": length, "brier": brier}
 
 
 def decision_reward(policy: Policy, ratings: Ratings | None, gold: Ratings) -> float:
@@ -101,6 +110,12 @@ def severity_distance(ratings: Ratings, gold: Ratings) -> float:
     """Mean |rating - gold| / 4 over the categories where either is above 0; 0 when none is."""
     distances = [abs(ratings[name] - gold[name]) for name in gold if ratings[name] or gold[name]]
     return sum(distances) / (4 * len(distances)) if distances else 0.0
+
+
+def brier_score(ratings: Ratings, gold: Ratings) -> float:
+    """Mean (rating / 4 - [gold >= 3])^2 over the categories where either is above 0; 0 when none is."""
+    errors = [(ratings[name] / 4 - (gold[name] >= VIOLATION)) ** 2 for name in gold if ratings[name] or gold[name]]
+    return sum(errors) / len(errors) if errors else 0.0
 
 
 def grounding_reward(policy: Policy, answer: Answer, gold: Ratings, listing: str) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from modsmith.errors import UserError
 from modsmith.files import read_text
@@ -14,6 +14,8 @@ from modsmith.files import read_text
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+REWARD_PARTS = ("decision", "severity", "grounding", "length", "brier")
+"""What training/rewards.py can pay for."""
 
 
 class RunSettings(BaseModel):
@@ -87,7 +89,8 @@ class GrpoSettings(RunSettings):
     """Group-relative policy optimisation on listings the SFT model is unsure of."""
 
     learning_rate: Positive = 5e-5
-    mode: Literal["think", "direct"] = "think"
+    mode: Literal["think", "direct", "both"] = "think"
+    """How completions answer; "both" has reasoned and direct ones in every step, half of the listings each."""
     steps: Count = 24
     prompts_per_step: Count = 2
     """Distinct listings per optimiser step."""
@@ -102,11 +105,19 @@ class GrpoSettings(RunSettings):
     loss: Literal["dapo", "dr_grpo", "grpo"] = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "none"
     """Divide advantages by which standard deviation; "none" keeps easy and hard groups alike (Dr. GRPO, 2503.20783)."""
+    advantage: Literal["group", "corpo", "maxrl"] = "group"
+    """What a completion is compared with (training/advantages.py): the mean of its group; at least `correct_reward`
+    (CoRPO); the mean, with hard listings weighing more (MaxRL). The last two take `scale_rewards: none`."""
+    correct_reward: float = 0.3
+    """CoRPO's bar. With the weights below, no completion that decides wrongly earns more than 0.3."""
     beta: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the KL penalty towards the start model; 0 saves a forward pass."""
     unsure_low: Share = 0.02
     unsure_high: Share = 0.98
     """Only items whose probability of a right decision by the start model lies between the two are used."""
+    difficulty_samples: Annotated[int, Field(ge=0, le=64)] = 0
+    """Completions sampled from the start model for each of those items; only what is right sometimes but not always is
+    used. 0 leaves this out. The counts are kept in RUN/pass_rates.jsonl."""
     reward_weights: dict[str, Annotated[float, Field(ge=0)]] = {
         "decision": 1.0,
         "severity": 0.5,
@@ -114,6 +125,14 @@ class GrpoSettings(RunSettings):
         "length": 0.1,
     }
     """Weight of each reward part in training/rewards.py; a part that is left out has weight 0."""
+
+    @model_validator(mode="after")
+    def _advantages_are_scaled_once(self) -> GrpoSettings:
+        if self.advantage != "group" and self.scale_rewards != "none":
+            raise ValueError(f"advantage {self.advantage} takes scale_rewards: none, not {self.scale_rewards}")
+        if unknown := set(self.reward_weights) - set(REWARD_PARTS):
+            raise ValueError(f"no reward part {sorted(unknown)[0]!r}; the parts are {', '.join(REWARD_PARTS)}")
+        return self
 
 
 Settings = TypeVar("Settings", bound=RunSettings)
@@ -150,7 +169,8 @@ def load_settings(kind: type[Settings], path: Path | None, changes: list[str] | 
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         hint = f"; the keys are {', '.join(kind.model_fields)}" if first["type"] == "extra_forbidden" else ""
-        raise UserError(f"config {path or '(defaults)'}, key {key}: {first['msg']}{hint}") from error
+        where = f"config {path or '(defaults)'}" + (f", key {key}" if key else "")
+        raise UserError(f"{where}: {first['msg'].removeprefix('Value error, ')}{hint}") from error
 
 
 def _is_number(text: str) -> bool:

@@ -1,0 +1,57 @@
+"""The options of a GRPO run, with a model whose completions never parse: every reward is -1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as parquet
+import pytest
+
+from modsmith.errors import UserError
+from modsmith.training.grpo import modes_of, train_grpo
+from modsmith.training.run import read_metrics
+from modsmith.training.settings import GrpoSettings
+
+
+@pytest.fixture
+def settings(tiny_model_folder: Path, plant_policy_file: Path, plant_corpus_file: Path) -> GrpoSettings:
+    return GrpoSettings(
+        base=str(tiny_model_folder), policy=str(plant_policy_file), corpus=str(plant_corpus_file), limit=12, steps=1,
+        prompts_per_step=4, group_size=2, max_completion_tokens=6, unsure_low=0.0, unsure_high=1.0, lora_rank=2,
+        precision="fp32", tracker="none",
+    )  # fmt: skip
+
+
+def test_corpo_pushes_away_from_a_group_that_is_wrong_throughout(settings: GrpoSettings, tmp_path: Path) -> None:
+    changed = settings.model_copy(update={"advantage": "corpo", "mode": "both"})
+    train_grpo(changed, tmp_path / "run")
+    rows = parquet.read_table(tmp_path / "run/completions/000001.parquet").to_pylist()
+    assert len(rows) == 8
+    assert [row["advantage"] for row in rows] == pytest.approx([-1 - changed.correct_reward] * 8)
+    assert {(row["mode"], sum(one["listing"] == row["listing"] for one in rows) % 2) for row in rows} == {
+        ("think", 0), ("direct", 0),
+    }  # fmt: skip
+    gradient = [row["optim/grad_norm"] for row in read_metrics(tmp_path / "run") if "optim/grad_norm" in row]
+    assert gradient[0] > 0, "a plain group baseline would have left nothing to learn"
+
+
+def test_maxrl_says_nothing_where_nothing_is_right(settings: GrpoSettings, tmp_path: Path) -> None:
+    train_grpo(settings.model_copy(update={"advantage": "maxrl"}), tmp_path / "run")
+    rows = parquet.read_table(tmp_path / "run/completions/000001.parquet").to_pylist()
+    assert [row["advantage"] for row in rows] == [0.0] * 8
+
+
+def test_both_modes_meet_both_classes() -> None:
+    pairs = list(zip(modes_of(8, "both"), "vavavava", strict=True))  # violating and allowed in turn
+    assert {pair: pairs.count(pair) for pair in pairs} == {
+        ("think", "v"): 2, ("direct", "a"): 2, ("direct", "v"): 2, ("think", "a"): 2,
+    }  # fmt: skip
+    assert modes_of(2, "direct") == ["direct", "direct"]
+
+
+def test_a_start_model_that_is_never_right_is_said_so_before_the_first_step(
+    settings: GrpoSettings, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"sure of every violating listing \(none with 0.0 < p\(right\) < 1.0\)"):
+        train_grpo(settings.model_copy(update={"difficulty_samples": 2}), tmp_path / "run")
+    assert (tmp_path / "run/pass_rates.jsonl").read_text("utf-8").count('"right": 0.0') >= 4
