@@ -17,9 +17,10 @@ from modsmith.policy import Policy
 from modsmith.training.base import load_model
 from modsmith.training.encode import PromptEncoder
 from modsmith.training.plan import Pass
+from modsmith.training.rows import collate, weighted_loss, weighted_row
 from modsmith.training.run import read_metrics
 from modsmith.training.settings import SftSettings
-from modsmith.training.sft import collate, shared_prefix_hidden, train_sft, weighted_loss, weighted_row
+from modsmith.training.sft import shared_prefix_hidden, train_sft
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_shared_prefix_equals_whole_rows(
 
     def gradients(hidden: torch.Tensor) -> tuple[float, list[torch.Tensor]]:
         model.zero_grad()
-        loss = weighted_loss(hidden, head, batch["ids_BT"], batch["weights_BT"])
+        loss = weighted_loss(hidden, head, batch, encoder.digit_ids, 0.3)
         loss.backward()
         return float(loss), [weight.grad.clone() for weight in model.parameters()]
 
@@ -69,18 +70,6 @@ def test_shared_prefix_equals_whole_rows(
     assert ours == pytest.approx(plain, rel=1e-5)
     for mine, theirs in zip(ours_grads, plain_grads, strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-4)
-
-
-def test_weights_fall_on_the_completion_only(
-    tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path
-) -> None:
-    encoder = PromptEncoder(load_model(str(tiny_model_folder), "fp32").tokenizer, plant_policy)
-    violating = next(example for example in load_corpus(plant_corpus_file, plant_policy) if example.violates)
-    row = weighted_row(Pass(violating, "think"), encoder, SftSettings())
-    prompt = len(encoder.rest_ids(violating.listing, "think"))
-    assert set(row.weights_T[:prompt]) == {0.0} and min(row.weights_T[prompt:]) > 0
-    assert row.weights_T.count(1.0) == 1 and row.weights_T.count(SftSettings().weight_zero) >= 2
-    assert row.ids_T[-1] == encoder.end_id
 
 
 def test_training_learns_and_leaves_a_whole_run_folder(settings: SftSettings, tmp_path: Path) -> None:

@@ -83,6 +83,9 @@ class SftSettings(RunSettings):
     """Loss weight of the answer's fixed text (category names, tags)."""
     weight_reasoning: Share = 0.05
     """Loss weight of a reasoning token."""
+    weight_level: Share = 1.0
+    """Loss weight of telling ratings of one tier apart (0 from 1, 3 from 4), beside telling the tiers apart, which is
+    what decides; 1 is plain cross-entropy."""
 
 
 class GrpoSettings(RunSettings):

@@ -4,19 +4,18 @@ Each row of a batch is [policy prefix | listing, mode, completion]. The prefix i
 through the model once, with gradients, and its keys and values are repeated for the rows: with a 250-token policy and
 200-token rows of 16, that halves the work and changes nothing else. The output head runs only where the loss looks.
 
-Shapes: B rows of a batch, P prefix tokens, T tokens of the longest row, S selected (row, token) pairs, V vocabulary.
+Shapes: B rows of a batch, P prefix tokens, T tokens of the longest row, H hidden size. What the rows hold and what the
+loss pays for stands in rows.py.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from datasets import Dataset
 from torch import Tensor
 from transformers import DynamicCache, PrinterCallback
@@ -24,50 +23,12 @@ from trl import SFTConfig, SFTTrainer
 
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.policy import Policy, load_policy
-from modsmith.prompt import render_reasoning
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.encode import PromptEncoder
 from modsmith.training.plan import Pass, plan_curriculum, take_units
+from modsmith.training.rows import collate, weighted_loss, weighted_row
 from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
 from modsmith.training.settings import SftSettings
-
-
-@dataclass(frozen=True, slots=True)
-class WeightedRow:
-    """Token ids after the prefix, and how much the loss cares for each (0 for the prompt)."""
-
-    ids_T: list[int]
-    weights_T: list[float]
-
-
-def weighted_row(item: Pass, encoder: PromptEncoder, settings: SftSettings) -> WeightedRow:
-    """Prompt rest + completion + end of turn. Digits carry the loss; their frame and the reasoning a little."""
-    example, mode = item.example, item.mode
-    ids = encoder.rest_ids(example.listing, mode)
-    weights = [0.0] * len(ids)
-    if mode == "think":
-        reasoning = encoder.text_ids(render_reasoning(example.rationale, example.evidence, example.ratings))
-        ids = ids + reasoning
-        weights = weights + [settings.weight_reasoning] * len(reasoning)
-    answer_A = encoder.answer_ids(example.ratings)
-    weights_A = [settings.weight_frame] * len(answer_A)
-    for position, (name, level) in zip(encoder.digit_positions_C, example.ratings.items(), strict=True):
-        # The allowed side of a twin says 0 where its other side says 3: that digit is what the pair is there to teach.
-        weights_A[position] = settings.weight_zero if level == 0 and name != example.category else 1.0
-    return WeightedRow([*ids, *answer_A, encoder.end_id], [*weights, *weights_A, settings.weight_frame])
-
-
-def collate(rows: list[WeightedRow], prefix_ids: list[int], pad_id: int) -> dict[str, Tensor]:
-    """Pad the rows of one step on the right."""
-    longest = max(len(row.ids_T) for row in rows)
-    ids_BT = torch.full((len(rows), longest), pad_id)
-    mask_BT = torch.zeros((len(rows), longest), dtype=torch.long)
-    weights_BT = torch.zeros((len(rows), longest))
-    for index, row in enumerate(rows):
-        ids_BT[index, : len(row.ids_T)] = torch.tensor(row.ids_T)
-        mask_BT[index, : len(row.ids_T)] = 1
-        weights_BT[index, : len(row.ids_T)] = torch.tensor(row.weights_T)
-    return {"prefix_P": torch.tensor(prefix_ids), "ids_BT": ids_BT, "mask_BT": mask_BT, "weights_BT": weights_BT}
 
 
 def shared_prefix_hidden(model: Any, prefix_P: Tensor, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
@@ -80,23 +41,16 @@ def shared_prefix_hidden(model: Any, prefix_P: Tensor, ids_BT: Tensor, mask_BT: 
     return decoder(ids_BT, attention_mask=mask, past_key_values=cache, use_cache=True).last_hidden_state
 
 
-def weighted_loss(hidden_BTH: Tensor, head: Any, ids_BT: Tensor, weights_BT: Tensor) -> Tensor:
-    """Weighted mean cross-entropy of the next token: sum(w * ce) / sum(w), over tokens with w > 0."""
-    chosen = weights_BT[:, 1:] > 0
-    logits_SV = head(hidden_BTH[:, :-1][chosen]).float()
-    losses_S = F.cross_entropy(logits_SV, ids_BT[:, 1:][chosen], reduction="none")
-    weights_S = weights_BT[:, 1:][chosen]
-    return (losses_S * weights_S).sum() / weights_S.sum()
-
-
 class SharedPrefixSFTTrainer(SFTTrainer):
     """TRL's SFT trainer with our batches and loss; checkpoints, optimiser, schedule and launchers stay TRL's."""
+
+    digit_ids: list[int]
+    weight_level: float
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        prefix_P, ids_BT = inputs["prefix_P"], inputs["ids_BT"]
-        mask_BT, weights_BT = inputs["mask_BT"], inputs["weights_BT"]
+        prefix_P, ids_BT, mask_BT = inputs["prefix_P"], inputs["ids_BT"], inputs["mask_BT"]
         inner = self.accelerator.unwrap_model(model)
         causal = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
         if inner is model:
@@ -109,7 +63,7 @@ class SharedPrefixSFTTrainer(SFTTrainer):
                 input_ids=whole, attention_mask=mask, output_hidden_states=True, logits_to_keep=1, use_cache=False
             )
             hidden_BTH = output.hidden_states[-1][:, len(prefix_P) :]
-        loss = weighted_loss(hidden_BTH, causal.get_output_embeddings(), ids_BT, weights_BT)
+        loss = weighted_loss(hidden_BTH, causal.get_output_embeddings(), inputs, self.digit_ids, self.weight_level)
         return (loss, {}) if return_outputs else loss
 
 
@@ -181,6 +135,7 @@ def train_sft(
         processing_class=loaded.tokenizer,
         callbacks=[callback],
     )
+    trainer.digit_ids, trainer.weight_level = encoder.digit_ids, settings.weight_level
     trainer.model_accepts_loss_kwargs = (
         False  # our loss is a mean already: let the trainer divide by accumulation steps
     )
