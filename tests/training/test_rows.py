@@ -33,32 +33,26 @@ def test_weights_fall_on_the_completion_only(
     assert set(row.levels_T[: -answer - 1]) == {NO_RATING}
 
 
-def _batch(level: int) -> dict[str, torch.Tensor]:
-    """Two tokens of a prompt, a rating, and a token that is no rating."""
-    return {
-        "ids_BT": torch.tensor([[1, 2, DIGITS[level], 9]]),
-        "weights_BT": torch.tensor([[0.0, 0.0, 1.0, 0.5]]),
-        "levels_BT": torch.tensor([[NO_RATING, NO_RATING, level, NO_RATING]]),
-    }
+def _loss(logits: torch.Tensor, level: int, weight: float) -> torch.Tensor:
+    """Of a rating, and of a token that is none with half the weight."""
+    targets, levels = torch.tensor([DIGITS[level], 9]), torch.tensor([level, NO_RATING])
+    return weighted_loss(logits, targets, torch.tensor([1.0, 0.5]), levels, DIGITS, weight)
 
 
 @pytest.mark.parametrize("level", range(5))
 def test_a_rating_pays_for_its_tier_and_less_for_its_place_in_it(level: int) -> None:
-    hidden = torch.randn(1, 4, 12, generator=torch.Generator().manual_seed(level))
-    logp = hidden[0].log_softmax(-1)
-    tier = torch.stack([logp[1, DIGITS[other]] for other in range(5) if tier_of(other) == tier_of(level)]).logsumexp(0)
-    within = logp[1, DIGITS[level]] - tier
+    logits = torch.randn(2, 12, generator=torch.Generator().manual_seed(level))
+    logp = logits.log_softmax(-1)
+    tier = torch.stack([logp[0, DIGITS[other]] for other in range(5) if tier_of(other) == tier_of(level)]).logsumexp(0)
+    within = logp[0, DIGITS[level]] - tier
     for weight in (0.0, 0.3, 1.0):
-        wanted = (-tier - weight * within - 0.5 * logp[2, 9]) / 1.5
-        found = weighted_loss(hidden, lambda states: states, _batch(level), DIGITS, weight)
-        torch.testing.assert_close(found, wanted)
+        wanted = (-tier - weight * within - 0.5 * logp[1, 9]) / 1.5
+        torch.testing.assert_close(_loss(logits, level, weight), wanted)
     if level == 2:
         torch.testing.assert_close(within, torch.tensor(0.0))
 
 
 def test_weight_one_is_plain_cross_entropy() -> None:
-    hidden, batch = torch.randn(1, 4, 12), _batch(3)
-    plain = F.cross_entropy(hidden[0, 1:3], batch["ids_BT"][0, 2:4], reduction="none")
-    torch.testing.assert_close(
-        weighted_loss(hidden, lambda states: states, batch, DIGITS, 1.0), (plain[0] + 0.5 * plain[1]) / 1.5
-    )
+    logits = torch.randn(2, 12)
+    plain = F.cross_entropy(logits, torch.tensor([DIGITS[3], 9]), reduction="none")
+    torch.testing.assert_close(_loss(logits, 3, 1.0), (plain[0] + 0.5 * plain[1]) / 1.5)

@@ -20,7 +20,8 @@ from modsmith.training.plan import Pass
 from modsmith.training.rows import collate, weighted_loss, weighted_row
 from modsmith.training.run import read_metrics
 from modsmith.training.settings import SftSettings
-from modsmith.training.sft import shared_prefix_hidden, train_sft
+from modsmith.training.sft import token_logits, train_sft
+from modsmith.training.shared_prefix.model import teach_trees
 
 
 @pytest.fixture
@@ -42,8 +43,9 @@ def settings(tiny_model_folder: Path, plant_policy_file: Path, plant_corpus_file
 def test_shared_prefix_equals_whole_rows(
     tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path
 ) -> None:
-    """Loss and gradients are those of the plain way: every row with its own copy of the policy."""
+    """Logits and gradients are those of the plain way: every row with its own copy of the policy."""
     loaded = load_model(str(tiny_model_folder), "fp32")
+    teach_trees(loaded.model)
     encoder = PromptEncoder(loaded.tokenizer, plant_policy)
     examples = load_corpus(plant_corpus_file, plant_policy)[:3]
     modes = ("direct", "think", "direct")
@@ -51,23 +53,18 @@ def test_shared_prefix_equals_whole_rows(
         weighted_row(Pass(example, mode), encoder, SftSettings())  # type: ignore[arg-type]
         for example, mode in zip(examples, modes, strict=True)
     ]
-    batch = collate(rows, encoder.prefix_ids, encoder.end_id)
-    model, head = loaded.model, loaded.model.get_output_embeddings()
+    batch = collate(rows, encoder.prefix_ids)
+    chosen = batch["weights_N"] > 0
+    targets, weights, levels = (batch[name][chosen] for name in ("ids_N", "weights_N", "levels_N"))
 
-    def gradients(hidden: torch.Tensor) -> tuple[float, list[torch.Tensor]]:
-        model.zero_grad()
-        loss = weighted_loss(hidden, head, batch, encoder.digit_ids, 0.3)
-        loss.backward()
-        return float(loss), [weight.grad.clone() for weight in model.parameters()]
+    def gradients(shared: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        loaded.model.zero_grad()
+        logits = token_logits(loaded.model, batch, shared)
+        weighted_loss(logits, targets, weights, levels, encoder.digit_ids, 0.3).backward()
+        return logits.detach(), [weight.grad.clone() for weight in loaded.model.parameters()]
 
-    ours, ours_grads = gradients(shared_prefix_hidden(model, batch["prefix_P"], batch["ids_BT"], batch["mask_BT"]))
-    prefix = batch["prefix_P"].expand(3, -1)
-    whole = model.model(
-        torch.cat([prefix, batch["ids_BT"]], 1),
-        attention_mask=torch.cat([torch.ones_like(prefix), batch["mask_BT"]], 1),
-    ).last_hidden_state[:, prefix.shape[1] :]
-    plain, plain_grads = gradients(whole)
-    assert ours == pytest.approx(plain, rel=1e-5)
+    (ours, ours_grads), (plain, plain_grads) = gradients(True), gradients(False)
+    torch.testing.assert_close(ours, plain, atol=1e-5, rtol=1e-5)
     for mine, theirs in zip(ours_grads, plain_grads, strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-4)
 

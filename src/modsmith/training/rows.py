@@ -4,14 +4,13 @@ A rating's digit says two things: which tier it is of (0-1 allow, 2 review, 3-4 
 The first is what the decision hangs on and what twins differ in; the second is finer and often a matter of taste. Since
 -log p(digit) = -log P(tier) - log p(digit | tier), the second part can be given a smaller weight of its own.
 
-Shapes: B rows of a batch, P prefix tokens, T tokens of the longest row, S selected (row, token) pairs, D the five
+Shapes: B rows of a batch, P prefix tokens, T tokens of a row, N tokens of all rows, S those with a weight, D the five
 digits, V vocabulary.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -59,24 +58,14 @@ def weighted_row(item: Pass, encoder: PromptEncoder, settings: SftSettings) -> W
     )
 
 
-def collate(rows: list[WeightedRow], prefix_ids: list[int], pad_id: int) -> dict[str, Tensor]:
-    """Pad the rows of one step on the right."""
-    longest = max(len(row.ids_T) for row in rows)
-    ids_BT = torch.full((len(rows), longest), pad_id)
-    mask_BT = torch.zeros((len(rows), longest), dtype=torch.long)
-    weights_BT = torch.zeros((len(rows), longest))
-    levels_BT = torch.full((len(rows), longest), NO_RATING)
-    for index, row in enumerate(rows):
-        ids_BT[index, : len(row.ids_T)] = torch.tensor(row.ids_T)
-        mask_BT[index, : len(row.ids_T)] = 1
-        weights_BT[index, : len(row.ids_T)] = torch.tensor(row.weights_T)
-        levels_BT[index, : len(row.ids_T)] = torch.tensor(row.levels_T)
+def collate(rows: list[WeightedRow], prefix_ids: list[int]) -> dict[str, Tensor]:
+    """The rows of one step, one after the other (no padding), behind the prefix that all of them share."""
     return {
         "prefix_P": torch.tensor(prefix_ids),
-        "ids_BT": ids_BT,
-        "mask_BT": mask_BT,
-        "weights_BT": weights_BT,
-        "levels_BT": levels_BT,
+        "lengths_B": torch.tensor([len(row.ids_T) for row in rows]),
+        "ids_N": torch.tensor([token for row in rows for token in row.ids_T]),
+        "weights_N": torch.tensor([weight for row in rows for weight in row.weights_T]),
+        "levels_N": torch.tensor([level for row in rows for level in row.levels_T]),
     }
 
 
@@ -86,20 +75,17 @@ def tier_of(level: int) -> int:
 
 
 def weighted_loss(
-    hidden_BTH: Tensor, head: Any, batch: dict[str, Tensor], digit_ids: list[int], weight_level: float
+    logits_SV: Tensor, targets_S: Tensor, weights_S: Tensor, levels_S: Tensor, digit_ids: list[int], weight_level: float
 ) -> Tensor:
-    """Weighted mean of the next token's loss: sum(w * loss) / sum(w), over tokens with w > 0.
+    """Weighted mean of the losses of S tokens: sum(w * loss) / sum(w).
 
     The loss is the cross-entropy; at a rating its part within the tier counts `weight_level` (1: plain cross-entropy).
     """
-    chosen = batch["weights_BT"][:, 1:] > 0
-    logp_SV = head(hidden_BTH[:, :-1][chosen]).float().log_softmax(-1)
-    losses_S = F.nll_loss(logp_SV, batch["ids_BT"][:, 1:][chosen], reduction="none")
+    logp_SV = logits_SV.float().log_softmax(-1)
+    losses_S = F.nll_loss(logp_SV, targets_S, reduction="none")
     if weight_level < 1:
-        levels_S = batch["levels_BT"][:, 1:][chosen]
         tiers_D = torch.tensor([tier_of(level) for level in LEVELS], device=levels_S.device)
         others_SD = tiers_D != tiers_D[levels_S.clamp(min=0)][:, None]
         tier_S = -logp_SV[:, digit_ids].masked_fill(others_SD, -torch.inf).logsumexp(-1)
         losses_S = torch.where(levels_S < 0, losses_S, tier_S + weight_level * (losses_S - tier_S))
-    weights_S = batch["weights_BT"][:, 1:][chosen]
     return (losses_S * weights_S).sum() / weights_S.sum()

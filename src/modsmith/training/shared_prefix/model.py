@@ -57,9 +57,17 @@ def teach_trees(model: Any) -> None:
 
     # The signature stays the model's own: `generate` checks its arguments against it.
     @functools.wraps(type(base).forward)
-    def forward(self: Any, *args: Any, tree: Any = None, temperature: float | None = None, **kwargs: Any) -> Any:
+    def forward(
+        self: Any,
+        *args: Any,
+        tree: Any = None,
+        temperature: float | None = None,
+        wanted_S: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """With a `PromptTree` and a temperature: log-probabilities and entropies (S,) of its scored tokens. With a
-        tree and no temperature: logits (X, V), fp32, at each prompt's end or for each token being decoded."""
+        tree and no temperature: logits (X, V), fp32, for the `wanted_S` among its scored tokens, else at each prompt's
+        end or for each token being decoded."""
         if tree is None:
             return plain(*args, **kwargs)
         ids_N = tree.ids_N
@@ -72,7 +80,10 @@ def teach_trees(model: Any) -> None:
         ).last_hidden_state[0]
         head = self.get_output_embeddings()
         if temperature is None:
-            wanted = hidden_NE[tree.last_P] if isinstance(tree, PromptTree) else hidden_NE
+            if wanted_S is not None:
+                wanted = hidden_NE[tree.predictor_S[wanted_S]]
+            else:
+                wanted = hidden_NE[tree.last_P] if isinstance(tree, PromptTree) else hidden_NE
             return head(wanted.to(head.weight.dtype)).float()
         hidden_SE = hidden_NE[tree.predictor_S]
         rough = _rough_copy(self, head.weight)
