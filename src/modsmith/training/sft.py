@@ -1,8 +1,9 @@
 """Supervised fine-tuning, with the policy forwarded once per batch.
 
 Each row of a batch is [policy prefix | listing, mode, completion]. The prefix is the same for all rows: a batch is a
-tree with the prefix as its stem and the rows as branches (shared_prefix/). With a 260-token policy and rows of 170,
-eight of them, that halves the work; there is no padding, and nothing else changes. The output head runs only where the loss looks.
+tree with the prefix as its stem and the rows as branches (shared_prefix/). With a policy of 260 tokens and eight rows
+of 170 that halves the work; there is no padding, and nothing else changes. The output head runs only where the loss
+looks.
 
 Shapes: B rows of a batch, P prefix tokens, N tokens of all rows, S those with a weight, V vocabulary. What rows hold
 and what the loss pays for stands in rows.py.

@@ -35,7 +35,7 @@ def test_every_offer_can_be_told_in_each_of_its_languages() -> None:
 def test_the_two_sides_share_voice_price_tags_and_layout() -> None:
     for number, offer in enumerate(TWINS):
         one, other = tell(Telling(offer, ENGLISH[number % len(ENGLISH)], number=number), CHATTER)
-        assert one.twin == other.twin and one.group == other.group == offer.id
+        assert one.twin == other.twin and one.group == other.group == f"offer-{offer.id}"
         assert one.violates != other.violates
         assert (one.listing.price, one.listing.tags) == (other.listing.price, other.listing.tags)
         assert bool(one.listing.files) == bool(other.listing.files)

@@ -63,7 +63,7 @@ def tell(telling: Telling, chatter: Sequence[str], split: Split | None = None, s
                 ratings=side.ratings,
                 rationale=plain(rationale),
                 evidence=quote,
-                group=offer.id,
+                group=f"offer-{offer.id}",  # written listings of the same hand have numbers of their own
                 twin=name if offer.kind == "twin" else "",
                 kind=offer.kind,
                 category=offer.category,
