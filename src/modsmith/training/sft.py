@@ -137,7 +137,7 @@ def train_sft(
     run = Run(out, settings, resume, about)
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
-    encoder = PromptEncoder(loaded.tokenizer, policy)
+    encoder = PromptEncoder(loaded.tokenizer, policy, loaded.wording)
     plan = _plan(train, encoder, settings)
     callback = RunCallback(run, loaded.tokenizer, held_out, "SFT")
 
