@@ -78,4 +78,5 @@ class StepLines:
 
     def stop(self) -> None:
         """End the bar."""
-        self._bar.stop()
+        if self.console.is_terminal:
+            self._bar.stop()
