@@ -114,6 +114,7 @@ def test_a_proposal_that_never_began_is_made_again(tmp_path: Path, monkeypatch: 
     gone_on = run_sweep(PLAN, 3, tmp_path / "cut", Formula(), resume=True)
     assert [trial.number for trial in gone_on] == [0, 1, 2]
     assert what(gone_on)[:2] == what(whole)[:2]
+    assert list(gone_on[2].changes.values())[:3] == list(whole[2].changes.values())[:3]
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
@@ -186,6 +187,13 @@ def test_one_folder_one_sweep(tmp_path: Path) -> None:
     (tmp_path / "s/sweep.yaml").write_text("station: grpo\n")
     with pytest.raises(UserError, match="sweep.yaml is damaged"):
         Plan.load(tmp_path / "s")
+
+
+def test_a_damaged_study_is_told_in_one_sentence(tmp_path: Path) -> None:
+    run_sweep(PLAN, 1, tmp_path / "s", Formula())
+    (tmp_path / "s/study.db").write_text("no database, for all its length " * 100)
+    with pytest.raises(UserError, match="cannot use .*study.db: .*not a database; make room"):
+        run_sweep(PLAN, 2, tmp_path / "s", Formula(), resume=True)
 
 
 # --- with a model -----------------------------------------------------------------------------------------------------

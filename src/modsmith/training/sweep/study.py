@@ -7,7 +7,8 @@ interrupted sweep goes on as it would have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from modsmith.errors import UserError
 from modsmith.files import atomic_write
@@ -145,6 +147,18 @@ class Study:
 
     def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[trial.number]
+
+
+@contextmanager
+def study_errors(folder: Path) -> Iterator[None]:
+    """Turn what the database says of a full disk or a damaged file into one sentence."""
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise UserError(
+            f"cannot use {folder / STUDY_FILE}: {reason}; make room and go on with --resume, or start a new sweep"
+        ) from error
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:

@@ -28,7 +28,7 @@ from modsmith.training.adapt import wording_of
 from modsmith.training.run import WATCHING, StoppedOnRequestError
 from modsmith.training.settings import RunSettings, change_settings
 from modsmith.training.sweep.draw import duration, plot_trials, trial_line
-from modsmith.training.sweep.study import PLAN_FILE, Plan, Study, Trial, best_of
+from modsmith.training.sweep.study import PLAN_FILE, Plan, Study, Trial, best_of, study_errors
 
 Train = Callable[[str, RunSettings, Path, bool], Path]
 """(station, settings, run folder, resume) -> folder of the best model, with the held-out score in modsmith.json."""
@@ -46,6 +46,11 @@ def run_sweep(plan: Plan, trials: int, out: Path, train: Train, resume: bool = F
     out = Path(out)
     plan = replace(plan, settings=plan.settings.model_copy(update={"wording": wording_of(plan.settings)}))
     _open_folder(plan, out, resume)
+    with study_errors(out):
+        return _work(plan, trials, out, train)
+
+
+def _work(plan: Plan, trials: int, out: Path, train: Train) -> list[Trial]:
     console = Console(stderr=True)
     study = Study(out, plan)
     _say_where_it_stands(study.trials(), trials, out, console)
