@@ -13,6 +13,7 @@ from modsmith.listing import Listing
 from modsmith.policy import load_policy
 from modsmith.prompt import (
     MODES,
+    WORDINGS,
     Answer,
     Mode,
     build_messages,
@@ -145,6 +146,24 @@ def test_messages_share_the_system_message() -> None:
     direct, think = (build_messages(POLICY, one, mode)[1]["content"] for mode in MODES)
     assert direct != think
     assert [message["role"] for message in build_messages(POLICY, one)] == ["system", "user"]
+
+
+def test_the_plain_wording_is_the_default_and_never_changes() -> None:
+    """The shipped adapter was trained with these words."""
+    first = render_policy(POLICY).split("\n")[0]
+    assert first == (
+        "You moderate marketplace listings. Rate what is sold or done, not words that occur. Rate each category: "
+        "0 none, 1 close but lawful, 2 borderline, 3 violation, 4 severe."
+    )
+    assert render_policy(POLICY, wording="plain") == render_policy(POLICY)
+
+
+def test_wordings_differ_in_how_the_system_message_begins() -> None:
+    one = Listing("a", "Brushes")
+    asked = {name: build_messages(POLICY, one, wording=name) for name in WORDINGS}
+    beginnings = [system["content"].split("\n", 1) for system, _ in asked.values()]
+    assert len({first for first, _ in beginnings}) == len(WORDINGS)
+    assert len({rest for _, rest in beginnings}) == len({user["content"] for _, user in asked.values()}) == 1
 
 
 def test_the_policy_is_told_in_order_and_in_full_when_asked() -> None:

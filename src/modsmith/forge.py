@@ -26,13 +26,11 @@ from modsmith.judge import Calibration, Judge, fit_calibration
 from modsmith.judge.calibration import Method
 from modsmith.policy import Policy, load_policy
 from modsmith.terminal import file_progress
+from modsmith.training.adapt import wording_of
 from modsmith.training.base import EMBEDDED, SHIPPED, load_model, model_folder
 from modsmith.training.plan import take_units
 from modsmith.training.run import read_metrics
-from modsmith.training.settings import GrpoSettings, RunSettings, SftSettings
-
-STEPS: dict[str, type[RunSettings]] = {"sft": SftSettings, "grpo": GrpoSettings}
-
+from modsmith.training.settings import STATIONS, GrpoSettings, RunSettings, SftSettings
 
 # --- training with a held-out score ----------------------------------------------------------------------------------
 
@@ -59,11 +57,11 @@ def _held_out_scorer(settings: RunSettings, policy: Policy) -> Callable[[Any], d
     """Judge a fixed part of the validation split in direct mode, calibrated on the spot, and score it by the policy's
     costs. Validation only: the test split is never looked at during training."""
     examples = take_units(of_split(load_corpus(settings.corpus, policy), "validation"), settings.eval_limit)
-    tokenizer = load_model(settings.base, "fp32").tokenizer
+    tokenizer, wording = load_model(settings.base, "fp32").tokenizer, wording_of(settings)
 
     def held_out(model: Any) -> dict[str, float]:
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-        judge = Judge(causal, tokenizer, policy)
+        judge = Judge(causal, tokenizer, policy, wording=wording)
         judge.calibration = _fit(judge, examples, "")
         return score_held_out(examples, judge.rate([example.listing for example in examples]), policy)
 
@@ -142,7 +140,7 @@ def run_demo(out: Path, config: Path) -> None:
     console = Console(stderr=True)
     try:
         demo = yaml.safe_load(read_text(config, "demo config"))
-        settings = {name: kind.model_validate(demo[name]) for name, kind in STEPS.items()}
+        settings = {name: kind.model_validate(demo[name]) for name, kind in STATIONS.items()}
         test_limit = int(demo["test_limit"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"demo config {config}: {' '.join(str(error).split())}") from error

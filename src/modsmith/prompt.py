@@ -1,7 +1,8 @@
 """Policy + listing -> chat messages, and ratings <-> answer text. Nothing else in modsmith knows these layouts.
 
 The policy stands in the system message, which is therefore the same for every listing and both modes: its keys and
-values are computed once and shared. The listing and the mode stand in the user message.
+values are computed once and shared. The listing and the mode stand in the user message. How the system message begins
+is its wording; a model is asked in the one that it was trained with.
 
     <reasoning>Sells a login to 4,000 channels: "every match, works on the stick".</reasoning>   (think mode only)
     <answer>
@@ -23,24 +24,35 @@ from modsmith.ratings import BORDERLINE, LEVELS, Ratings
 
 Mode = Literal["direct", "think"]
 MODES: tuple[Mode, ...] = ("direct", "think")
+Wording = Literal["plain", "terse", "rules", "buyer"]
+PLAIN: Wording = "plain"
+"""The wording of models that do not say which one they were trained with."""
 Message = dict[str, str]
 
 REASONING_OPEN, REASONING_CLOSE = "<reasoning>", "</reasoning>"
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
 
 _SCALE = "0 none, 1 close but lawful, 2 borderline, 3 violation, 4 severe"
+WORDINGS: dict[Wording, str] = {
+    "plain": "You moderate marketplace listings. Rate what is sold or done, not words that occur. "
+    f"Rate each category: {_SCALE}.",
+    "terse": f"Rate this listing by what is sold or done: {_SCALE}.",
+    "rules": "These are the rules of a marketplace, one a line. Say of each how far the listing breaks it: "
+    f"{_SCALE}. Words prove nothing; the offer does.",
+    "buyer": "You moderate marketplace listings. Ask what the buyer gets and who is harmed by it. Alarming words alone "
+    f"break no rule, and harmless words excuse nothing. Rate each category: {_SCALE}.",
+}
+"""What stands before the categories. A text is part of every model trained with it, so it never changes; a better one
+gets a name of its own."""
 _MODE_LINE: dict[Mode, str] = {"direct": "Answer directly.", "think": "Reason briefly with a quote, then answer."}
 
 
 # --- listing and policy to messages ---------------------------------------------------------------------------------
 
 
-def render_policy(policy: Policy, full: bool = False) -> str:
+def render_policy(policy: Policy, full: bool = False, wording: Wording = PLAIN) -> str:
     """The system message. `full` adds includes, excludes and examples, for large models that can use them."""
-    lines = [
-        "You moderate marketplace listings. Rate what is sold or done, not words that occur. "
-        f"Rate each category: {_SCALE}.",
-    ]
+    lines = [WORDINGS[wording]]
     for category in policy.categories:
         lines.append(f"{category.id}: {category.definition}")
         if full:
@@ -65,10 +77,12 @@ def render_listing(listing: Listing) -> str:
     return f"<listing>\n{inside}\n</listing>"
 
 
-def build_messages(policy: Policy, listing: Listing, mode: Mode = "direct", full: bool = False) -> list[Message]:
+def build_messages(
+    policy: Policy, listing: Listing, mode: Mode = "direct", full: bool = False, wording: Wording = PLAIN
+) -> list[Message]:
     """The chat messages for one listing (or one window of it)."""
     return [
-        {"role": "system", "content": render_policy(policy, full)},
+        {"role": "system", "content": render_policy(policy, full, wording)},
         {"role": "user", "content": f"{render_listing(listing)}\n{_MODE_LINE[mode]}"},
     ]
 

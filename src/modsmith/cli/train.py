@@ -1,4 +1,4 @@
-"""`modsmith train sft|grpo`."""
+"""`modsmith train sft|grpo|sweep`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from modsmith.cli.sweep import sweep
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,6 +36,9 @@ def grpo(out: Out, config: Config = None, set_: Changes = None, resume: Resume =
     from modsmith.training.settings import GrpoSettings, load_settings
 
     _train("grpo", load_settings(GrpoSettings, _config(config, out, resume), _changes(set_, strict)), out, resume)
+
+
+app.command("sweep")(sweep)
 
 
 def _config(config: Path | None, out: Path, resume: bool) -> Path | None:

@@ -16,7 +16,7 @@ import numpy as np
 from modsmith.judge.calibration import Calibration
 from modsmith.listing import Listing
 from modsmith.policy import Policy
-from modsmith.prompt import REASONING_CLOSE, Answer, Mode, grounded_quotes, parse_answer, split_windows
+from modsmith.prompt import PLAIN, REASONING_CLOSE, Answer, Mode, Wording, grounded_quotes, parse_answer, split_windows
 from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
 from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model
 from modsmith.training.decode import Prefix, forward_prefix, generate, read_answers
@@ -52,9 +52,10 @@ class Judge:
         mode: Mode = "direct",
         batch_size: int = 16,
         calibration: Calibration | None = None,
+        wording: Wording = PLAIN,
     ) -> None:
         self.model = model
-        self.encoder = PromptEncoder(tokenizer, policy)
+        self.encoder = PromptEncoder(tokenizer, policy, wording)
         self.policy = policy
         self.name = name
         self.mode: Mode = mode
@@ -71,12 +72,16 @@ class Judge:
         batch_size: int = 16,
         precision: Precision = "auto",
     ) -> Judge:
-        """Load by model name, folder or hub id. Raises `UserError` when the model cannot be had."""
+        """Load by model name, folder or hub id, and ask it in the wording it was trained with. Raises `UserError` when
+        the model cannot be had."""
         from modsmith.policy import load_policy
 
         loaded: LoadedModel = load_model(model, precision)
         calibration = Calibration.load(loaded.folder)
-        return cls(loaded.model, loaded.tokenizer, policy or load_policy(), model, mode, batch_size, calibration)
+        return cls(
+            loaded.model, loaded.tokenizer, policy or load_policy(), model, mode, batch_size, calibration,
+            loaded.wording,
+        )  # fmt: skip
 
     def rate(self, listings: Sequence[Listing], progress: Callable[[int], None] | None = None) -> list[Verdict]:
         """Verdicts in the order of `listings`. `progress` is told how many listings were done since its last call."""

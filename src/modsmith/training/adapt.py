@@ -6,13 +6,20 @@ from dataclasses import replace
 
 import torch
 
-from modsmith.training.base import LoadedModel, load_model, pick_dtype
+from modsmith.prompt import Wording
+from modsmith.training.base import LoadedModel, load_model, pick_dtype, trained_wording
 from modsmith.training.lora import speed_up_lora
 from modsmith.training.settings import RunSettings
 
 
+def wording_of(settings: RunSettings) -> Wording:
+    """The wording a run trains with: the one asked for, else its base's."""
+    return settings.wording or trained_wording(settings.base)
+
+
 def prepare_for_training(settings: RunSettings) -> tuple[LoadedModel, bool]:
-    """Load `settings.base` for training. Returns the model and whether to train under bf16 autocast.
+    """Load `settings.base` for training, to be asked in the wording of the run. Returns the model and whether to train
+    under bf16 autocast.
 
     An adapter given as the base is trained further. With `lora_rank` 0 all weights are trained, kept in fp32.
     """
@@ -21,6 +28,7 @@ def prepare_for_training(settings: RunSettings) -> tuple[LoadedModel, bool]:
     dtype = pick_dtype(settings.precision)
     full = settings.lora_rank == 0
     loaded = load_model(settings.base, "fp32" if full else settings.precision, merge=full)
+    loaded = replace(loaded, wording=wording_of(settings))
     model = loaded.model
     if full:
         model.requires_grad_(True)  # a merged adapter leaves the weights under it frozen

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from modsmith.errors import UserError
+from modsmith.prompt import PLAIN, WORDINGS, Wording
 from modsmith.training.precision import use_bf16_linears
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class LoadedModel:
     name: str
     folder: Path | None = None
     """The modsmith model folder it came from (with `modsmith.json` and calibration), if it came from one."""
+    wording: Wording = PLAIN
+    """The wording of the prompt that it was, or is to be, trained with."""
 
 
 def pick_dtype(precision: Precision = "auto") -> torch.dtype:
@@ -78,6 +81,22 @@ def model_folder(name: str) -> Path | None:
     return path
 
 
+def trained_wording(name: str) -> Wording:
+    """The wording that the model of this name was trained with, as its `modsmith.json` says; plain where nothing is
+    said. Raises `UserError` for one that this version does not have."""
+    folder = model_folder(name)
+    about = folder / "modsmith.json" if folder else None
+    if about is None or not about.is_file():
+        return PLAIN
+    try:
+        wording = json.loads(about.read_text("utf-8")).get("wording", PLAIN)
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{about} is damaged ({error}); it says which prompt the model was trained with") from error
+    if wording not in WORDINGS:
+        raise UserError(f"{about}: no wording {wording!r} in this version of modsmith; it has {', '.join(WORDINGS)}")
+    return wording
+
+
 def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> LoadedModel:
     """Load a model by name: "shipped", "smollm2-135m", a folder (model, adapter or run), or a hub id.
 
@@ -88,7 +107,7 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     dtype = pick_dtype(precision)
-    folder = model_folder(name)
+    folder, wording = model_folder(name), trained_wording(name)
     if folder is not None and (folder / "adapter_config.json").is_file():
         from peft import PeftModel
 
@@ -99,7 +118,7 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
             model = model.merge_and_unload()
             if dtype is torch.bfloat16:
                 use_bf16_linears(model)
-        return LoadedModel(model.eval() if merge else model, base.tokenizer, name, folder)
+        return LoadedModel(model.eval() if merge else model, base.tokenizer, name, folder, wording)
 
     source = str(embedded_base()) if name == EMBEDDED else str(folder or name)
     if folder is not None and not (folder / "config.json").is_file():
@@ -124,7 +143,7 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
         use_bf16_linears(model)
     if torch.cuda.is_available():
         model = model.to("cuda")
-    return LoadedModel(model.eval(), tokenizer, name, folder)
+    return LoadedModel(model.eval(), tokenizer, name, folder, wording)
 
 
 def _adapter_base(folder: Path) -> str:

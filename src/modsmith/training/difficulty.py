@@ -47,7 +47,7 @@ def pass_rates(
     missing = [(example, mode) for example, mode in wanted if (example.id, mode, samples) not in known]
     if progress:
         progress(len(wanted) - len(missing))
-    encoder = PromptEncoder(loaded.tokenizer, policy)
+    encoder = PromptEncoder(loaded.tokenizer, policy, loaded.wording)
     model = loaded.model.eval()
     write = _sampler(model, loaded, encoder, max_tokens, temperature)
     missing.sort(key=lambda pair: len(pair[0].listing.text))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from modsmith.errors import UserError
 from modsmith.listing import Listing
 from modsmith.policy import Policy
-from modsmith.prompt import Mode, build_messages, render_answer
+from modsmith.prompt import PLAIN, Mode, Wording, build_messages, render_answer
 from modsmith.ratings import LEVELS, Ratings
 
 if TYPE_CHECKING:
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PromptEncoder:
-    """Turns listings into prompts and ratings into answers for one tokenizer and one policy."""
+    """Turns listings into prompts and ratings into answers for one tokenizer, one policy and one wording."""
 
     tokenizer: PreTrainedTokenizerBase
     policy: Policy
+    wording: Wording = PLAIN
 
     def prompt_ids(self, listing: Listing, mode: Mode) -> list[int]:
         """The whole prompt, ready for the model to answer."""
         text = self.tokenizer.apply_chat_template(
-            build_messages(self.policy, listing, mode), tokenize=False, add_generation_prompt=True
+            build_messages(self.policy, listing, mode, wording=self.wording), tokenize=False, add_generation_prompt=True
         )
         return self.text_ids(str(text))
 

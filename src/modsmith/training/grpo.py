@@ -22,7 +22,7 @@ from trl import GRPOConfig
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.files import atomic_write
 from modsmith.policy import Policy, load_policy
-from modsmith.prompt import Mode, build_messages
+from modsmith.prompt import PLAIN, Mode, Wording, build_messages
 from modsmith.terminal import file_progress
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.advantages import Baseline, corpo, maxrl
@@ -112,12 +112,14 @@ def modes_of(count: int, mode: Mode | Literal["both"]) -> list[Mode]:
     return [mode] * count
 
 
-def to_rows(examples: Sequence[Example], policy: Policy, mode: Mode | Literal["both"]) -> Dataset:
+def to_rows(
+    examples: Sequence[Example], policy: Policy, mode: Mode | Literal["both"], wording: Wording = PLAIN
+) -> Dataset:
     """What TRL iterates over: the prompt, and the columns that the rewards read."""
     return Dataset.from_list(
         [
             {
-                "prompt": build_messages(policy, example.listing, one),
+                "prompt": build_messages(policy, example.listing, one, wording=wording),
                 "gold": json.dumps(example.ratings),
                 "listing": example.listing.text,
                 "mode": one,
@@ -186,14 +188,15 @@ def train_grpo(
             remove_unused_columns=False,
             dataloader_pin_memory=False,
         ),
-        train_dataset=to_rows(chosen[:stepped], policy, settings.mode),
+        train_dataset=to_rows(chosen[:stepped], policy, settings.mode, loaded.wording),
         processing_class=loaded.tokenizer,
         callbacks=[callback],
     )
     trainer.completions_folder = run.folder / "completions"
     trainer.advantage, trainer.correct_reward = settings.advantage, settings.correct_reward
     if settings.refill:
-        trainer.refill_from(to_rows(chosen[stepped:], policy, settings.mode).to_list(), settings.refill)
+        spare = to_rows(chosen[stepped:], policy, settings.mode, loaded.wording)
+        trainer.refill_from(spare.to_list(), settings.refill)
     trainer.remove_callback(PrinterCallback)
     callback.gauges.follow(trainer)
     with orderly_interrupt(callback), disk_errors(run.checkpoints):

@@ -30,6 +30,7 @@ from transformers import TrainerCallback
 
 from modsmith.errors import UserError
 from modsmith.files import atomic_write, write_json
+from modsmith.training.adapt import wording_of
 from modsmith.training.settings import RunSettings
 from modsmith.training.watch import (
     Alarm,
@@ -58,6 +59,7 @@ class Run:
         self.metrics_path = self.folder / "metrics.jsonl"
         self.checkpoints = self.folder / "checkpoints"
         self.resumed = resume
+        self.wording = wording_of(settings)
         check_tracker(settings.tracker)
         config = yaml.safe_dump(settings.model_dump(), sort_keys=False)
         earlier = self.folder / "config.yaml"
@@ -68,6 +70,7 @@ class Run:
         if resume and not _same_training(settings, earlier):
             raise UserError(f"{folder} was started with other settings; resume with its own {earlier}")
         if not resume:
+            about = {**about, "wording": self.wording}
             write_json(self.folder / "run.json", {**about, "command": " ".join(sys.argv), "started": _now()})
             with atomic_write(earlier) as file:
                 file.write(config)
@@ -107,13 +110,14 @@ class Run:
         return json.loads(about.read_text("utf-8"))["score"] if about.exists() else None
 
     def save_model(self, name: str, model: Any, tokenizer: Any, about: Mapping[str, Any]) -> Path:
-        """Save the model as RUN/name; the folder appears whole or not at all."""
+        """Save the model as RUN/name, with `about` and the wording in modsmith.json; the folder appears whole or not at
+        all."""
         target = self.folder / name
         with disk_errors(target):
             building = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{name}-"))
             try:
                 write_model(model, tokenizer, building, self.settings.base)
-                write_json(building / "modsmith.json", about)
+                write_json(building / "modsmith.json", {**about, "wording": self.wording})
                 old = self.folder / f".{name}-old"
                 shutil.rmtree(old, ignore_errors=True)
                 if target.exists():
@@ -125,7 +129,7 @@ class Run:
         return target
 
 
-WATCHING = ("tracker", "alarms")
+WATCHING = ("tracker", "alarms", "progress")
 """Settings that change what is shown, not what is trained; they may differ when a run goes on."""
 
 
@@ -178,13 +182,17 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
+class StoppedOnRequestError(UserError):
+    """The run was stopped from outside (Ctrl-C, SIGTERM), in good order: it can go on."""
+
+
 class RunCallback(TrainerCallback):
     """Metrics, progress, alarms, held-out scores, the best model, and an orderly end on Ctrl-C, for any TRL trainer."""
 
     def __init__(self, run: Run, tokenizer: Any, held_out: HeldOut | None, title: str) -> None:
         self.run, self.tokenizer, self.held_out = run, tokenizer, held_out
         self.console = Console(stderr=True)
-        self.lines = StepLines(title, self.console)
+        self.lines = StepLines(title, self.console, run.settings.progress == "bar")
         self.gauges = Gauges()
         self.bell = AlarmBell(read_metrics(run.folder))
         self.tracker: Tracker | None = None
@@ -310,7 +318,7 @@ def finish(run: Run, callback: RunCallback, trainer: Any, tokenizer: Any) -> Pat
     """After training: say how to go on when it was stopped, else save the final model. Returns the folder to use."""
     step = trainer.state.global_step
     if callback.interrupted:
-        raise UserError(f"stopped at step {step}; continue with --resume --out {run.folder}")
+        raise StoppedOnRequestError(f"stopped at step {step}; continue with --resume --out {run.folder}")
     if callback.stopped_by:
         raise UserError(
             f"stopped at step {step} by an alarm, {callback.stopped_by.name}; mend it and start anew, or go on all the "

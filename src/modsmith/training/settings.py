@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from modsmith.errors import UserError
 from modsmith.files import read_text
+from modsmith.prompt import Wording
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -29,6 +31,9 @@ class RunSettings(BaseModel):
     """Built-in policy name or a policy file."""
     corpus: str = "standard"
     """Built-in corpus name, folder, or JSONL / Parquet file."""
+    wording: Wording | None = None
+    """How the prompt begins (`WORDINGS` in prompt.py); by default as the base was trained, which is "plain" for a model
+    that says nothing. It is recorded with the trained model, and the judge asks in the same words."""
     limit: Count | None = None
     """Use at most this many training examples (twins whole, all categories alike); for trials."""
     seed: int = 0
@@ -57,6 +62,8 @@ class RunSettings(BaseModel):
     written whatever is chosen."""
     alarms: Literal["warn", "stop", "none"] = "warn"
     """What a sign of trouble in the metrics does: a warning, an orderly stop with a checkpoint (--strict), nothing."""
+    progress: Literal["lines", "bar"] = "lines"
+    """What a terminal shows besides alarms: a bar and a line a logged step, or the bar alone, gone at the end."""
 
 
 class SftSettings(RunSettings):
@@ -138,6 +145,7 @@ class GrpoSettings(RunSettings):
         return self
 
 
+STATIONS: dict[str, type[RunSettings]] = {"sft": SftSettings, "grpo": GrpoSettings}
 Settings = TypeVar("Settings", bound=RunSettings)
 
 
@@ -159,27 +167,42 @@ def load_settings(kind: type[Settings], path: Path | None, changes: list[str] | 
             parsed = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
-        target = data
-        *parents, last = key.strip().split(".")
-        for parent in parents:
-            target = target.setdefault(parent, {})
-            if not isinstance(target, dict):
-                raise UserError(f"--set {key}: {parent} holds one value, not keys")
-        target[last] = float(parsed) if isinstance(parsed, str) and _is_number(parsed) else parsed
+        _put(data, key.strip(), read_number(parsed), f"--set {key}")
+    return _validated(kind, data, f"config {path or '(defaults)'}")
+
+
+def change_settings(settings: Settings, changes: Mapping[str, Any], where: str) -> Settings:
+    """The settings with other values at (dotted) keys. Raises `UserError`, which begins with `where`."""
+    data = settings.model_dump()
+    for key, value in changes.items():
+        _put(data, key, value, f"{where}, key {key}")
+    return _validated(type(settings), data, where)
+
+
+def _put(data: dict[str, Any], key: str, value: Any, where: str) -> None:
+    target = data
+    *parents, last = key.split(".")
+    for parent in parents:
+        target = target.setdefault(parent, {})
+        if not isinstance(target, dict):
+            raise UserError(f"{where}: {parent} holds one value, not keys")
+    target[last] = value
+
+
+def _validated(kind: type[Settings], data: Any, where: str) -> Settings:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         hint = f"; the keys are {', '.join(kind.model_fields)}" if first["type"] == "extra_forbidden" else ""
-        where = f"config {path or '(defaults)'}" + (f", key {key}" if key else "")
+        where += f", key {key}" if key else ""
         raise UserError(f"{where}: {first['msg'].removeprefix('Value error, ')}{hint}") from error
 
 
-def _is_number(text: str) -> bool:
-    """YAML 1.1 reads 1e-3 as text; people write learning rates that way."""
+def read_number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text; people write learning rates that way. What is no such text stays as it is."""
     try:
-        float(text)
+        return float(value) if isinstance(value, str) else value
     except ValueError:
-        return False
-    return True
+        return value

@@ -96,7 +96,7 @@ def train_sft(
     run = Run(out, settings, resume, about)
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
-    encoder = PromptEncoder(loaded.tokenizer, policy)
+    encoder = PromptEncoder(loaded.tokenizer, policy, loaded.wording)
     if reason := why_unsupported(loaded.model):
         print(f"SFT reads the policy once for every listing: {reason}", file=sys.stderr)
     else:

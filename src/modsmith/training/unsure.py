@@ -27,7 +27,7 @@ def right_probabilities(
     loaded: LoadedModel, policy: Policy, examples: Sequence[Example], mode: Mode = "direct", batch_size: int = 16
 ) -> np.ndarray:
     """P(right binary decision) of the direct answer for each example, (N,)."""
-    encoder = PromptEncoder(loaded.tokenizer, policy)
+    encoder = PromptEncoder(loaded.tokenizer, policy, loaded.wording)
     causal = loaded.model.get_base_model() if hasattr(loaded.model, "get_base_model") else loaded.model
     prefix = forward_prefix(causal, encoder)
     rests = [encoder.rest_ids(example.listing, mode) for example in examples]

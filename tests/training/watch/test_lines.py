@@ -38,6 +38,17 @@ def test_a_terminal_has_a_bar_and_no_guess_in_the_line() -> None:
     assert "10/24 steps" in out.getvalue()
 
 
+def test_a_bar_alone_leaves_no_lines_but_alarms() -> None:
+    out = io.StringIO()
+    bar = StepLines("GRPO", Console(file=out), bar_only=True)
+    bar.begin(0, 24)
+    bar.step(10, GRPO)
+    bar.held_out(10, {"score": 0.5})
+    assert out.getvalue() == ""
+    bar.alarm(alarms_of([{"step": step, "length/at_cap": 0.5} for step in range(5)])[0])
+    assert "completions hit the cap" in out.getvalue()
+
+
 def test_the_time_left_is_known_though_a_step_takes_minutes() -> None:
     bar, _ = lines(True)
     now = iter(range(0, 100_000, 90))

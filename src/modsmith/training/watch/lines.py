@@ -25,13 +25,14 @@ _SHOWN = {
 
 
 class StepLines:
-    """The bar and the lines. `stop` ends the bar; calling it twice is harmless."""
+    """The bar and the lines. `stop` ends the bar; calling it twice is harmless. With `bar_only` there are no lines but
+    those of alarms, and the bar goes when it ends."""
 
-    def __init__(self, title: str, console: Console) -> None:
-        self.console = console
+    def __init__(self, title: str, console: Console, bar_only: bool = False) -> None:
+        self.console, self.bar_only = console, bar_only
         self._bar = Progress(
             TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeElapsedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), console=console,
+            TextColumn("left"), TimeRemainingColumn(), console=console, transient=bar_only,
             speed_estimate_period=1800,  # a step may take minutes; rich's half a minute would never see two of them
         )  # fmt: skip
         self._task = self._bar.add_task("train", total=None)
@@ -56,7 +57,7 @@ class StepLines:
             for key, (name, form) in _SHOWN.items()
             if values.get(key) is not None and not (key == "train/loss" and "reward/total" in values)
         ]
-        if not ({"train/loss", "reward/total"} & values.keys()) or not self._total:
+        if self.bar_only or not ({"train/loss", "reward/total"} & values.keys()) or not self._total:
             return
         line = f"step {step}/{self._total}  " + "  ".join(shown)
         if not self.console.is_terminal:  # on a terminal the bar says how long it takes
@@ -66,6 +67,8 @@ class StepLines:
 
     def held_out(self, step: int, values: Mapping[str, Any]) -> None:
         """Print the scores on held-out listings."""
+        if self.bar_only:
+            return
         scores = "  ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
         self.console.print(Text(f"step {step}: held-out {scores}"), soft_wrap=True)
 
@@ -75,4 +78,5 @@ class StepLines:
 
     def stop(self) -> None:
         """End the bar."""
-        self._bar.stop()
+        if self.console.is_terminal:
+            self._bar.stop()
