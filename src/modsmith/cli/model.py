@@ -1,4 +1,4 @@
-"""`modsmith model prepare` and `modsmith calibrate`."""
+"""`modsmith model prepare`, `modsmith model average` and `modsmith calibrate`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ def prepare() -> None:
     from modsmith.training.base import embedded_base
 
     typer.echo(str(embedded_base()))
+
+
+@app.command("average")
+def average(
+    models: Annotated[list[str], typer.Argument(help="Two or more runs or model folders that started from one model.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+) -> None:
+    """Write the mean of several models' weights as one model: runs side by side become one."""
+    from modsmith.training.average import average_models
+
+    typer.echo(str(average_models(models, out)))
 
 
 @app.command("list", hidden=True)
