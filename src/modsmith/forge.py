@@ -24,6 +24,7 @@ from modsmith.evaluation.run import ProgressBar, evaluate_models
 from modsmith.files import atomic_write, read_text, write_json
 from modsmith.judge import Calibration, Judge, fit_calibration
 from modsmith.judge.calibration import Method
+from modsmith.judge.judge import OtherCategoriesError
 from modsmith.policy import Policy, load_policy
 from modsmith.terminal import file_progress
 from modsmith.training.adapt import wording_of
@@ -108,7 +109,10 @@ def set_apart(
     examples: Sequence[Example], model: str, policy: Policy, progress: ProgressBar | None = None
 ) -> tuple[list[Example], list[Example]]:
     """Screen weakly allowed examples with a moderator: (those it allows, those a person has to look at)."""
-    judge = Judge.load(model, policy)
+    try:
+        judge = Judge.load(model, policy)
+    except OtherCategoriesError as error:
+        raise UserError(f"{error}; or import without a moderator: --screen none") from error
     done = 0
 
     def tick(count: int) -> None:

@@ -1,4 +1,4 @@
-"""The training corpus, built from what ships with modsmith: hand-written listings, and offers told through shells.
+"""The training corpus, built from what ships with modsmith: listings written whole, and offers told through shells.
 
 The same size and seed give the same corpus, byte for byte. What the test split is told with stands apart:
 
@@ -33,7 +33,7 @@ EVASION_SHARE = 0.16
 ORDINARY_SHARE = 0.55
 """Ordinary offers among the composed listings that are no side of a twin; the rest are near misses."""
 WRITTEN_SHARE = 0.75
-"""At most this share is hand-written, so that a small corpus holds some of everything."""
+"""At most this share is written whole, so that a small corpus holds some of everything."""
 UNSEEN_EVASIONS = ("mixed scripts", "forged answer", "only in a file name")
 """Disguises that stand in the test split only."""
 
@@ -62,7 +62,7 @@ class _Plan:
 
 
 def read_written(policy: Policy) -> list[Example]:
-    """The hand-written listings, split by group."""
+    """The listings written whole, split by group."""
     with resources.as_file(resources.files("modsmith.corpus").joinpath("written")) as path:
         return assign_splits(list(read_folder(path, policy, "written")))
 

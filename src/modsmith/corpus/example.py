@@ -29,7 +29,7 @@ class Example:
     category: str
     """The category the group was written for; empty for ordinary listings."""
     source: str
-    """Where the text comes from: "written" for the hand-written corpus, else the file it was read from."""
+    """Where the text comes from: "written" for what ships written whole, else the file it was read from."""
     generator: str
     """Who or what wrote it: "hand-a", or a model's name."""
     voice: str = ""

@@ -13,7 +13,7 @@ from modsmith.errors import UserError
 from modsmith.policy import Policy
 
 WRITTEN = "written"
-"""The hand-written listings that ship with modsmith."""
+"""The listings written whole that ship with modsmith."""
 STANDARD = "standard"
 """The written listings and the composed ones, built afresh from what ships with modsmith; the same every time."""
 
@@ -21,7 +21,7 @@ STANDARD = "standard"
 def load_corpus(source: str | Path, policy: Policy, reasons: bool = True) -> list[Example]:
     """Load a corpus and give every example a split.
 
-    `source` is "standard" or "written" (both built in), a folder of hand-written YAML files or of
+    `source` is "standard" or "written" (both built in), a folder of YAML files or of
     `train`/`validation`/`test` Parquet files, a YAML file, a JSONL file or a Parquet file. Splits that the file already
     names are kept; the rest is split by group. With `reasons=False`, rationale and evidence may be missing: enough to
     measure on. Raises `UserError` on the first bad example, naming file and place.

@@ -1,4 +1,4 @@
-"""Reading a corpus from files: a folder of hand-written YAML files, JSONL or Parquet."""
+"""Reading a corpus from files: a folder of YAML files, JSONL or Parquet."""
 
 from __future__ import annotations
 

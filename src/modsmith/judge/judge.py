@@ -13,18 +13,23 @@ from typing import Any
 
 import numpy as np
 
+from modsmith.errors import UserError
 from modsmith.judge.calibration import Calibration
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.prompt import PLAIN, REASONING_CLOSE, Answer, Mode, Wording, grounded_quotes, parse_answer, split_windows
 from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
-from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model
+from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model, trained_categories
 from modsmith.training.decode import Prefix, forward_prefix, generate, read_answers
 from modsmith.training.encode import PromptEncoder
 
 MAX_REASONING_TOKENS = 160
 ASK_AHEAD = 16
 """Batches read ahead and sorted by length together."""
+
+
+class OtherCategoriesError(UserError):
+    """The model was trained for other categories than the policy's: its scores would mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,15 @@ class Judge:
         precision: Precision = "auto",
     ) -> Judge:
         """Load by model name, folder or hub id, and ask it in the wording it was trained with. Raises `UserError` when
-        the model cannot be had."""
+        the model cannot be had, or says that it was trained for other categories."""
         from modsmith.policy import load_policy
 
+        policy = policy or load_policy()
+        _check_categories(model, policy)
         loaded: LoadedModel = load_model(model, precision)
         calibration = Calibration.load(loaded.folder)
         return cls(
-            loaded.model, loaded.tokenizer, policy or load_policy(), model, mode, batch_size, calibration,
-            loaded.wording,
+            loaded.model, loaded.tokenizer, policy, model, mode, batch_size, calibration, loaded.wording
         )  # fmt: skip
 
     def rate(self, listings: Sequence[Listing], progress: Callable[[int], None] | None = None) -> list[Verdict]:
@@ -203,4 +209,15 @@ class Judge:
             scores=scores,
             reasoning=worst.reasoning,
             evidence=grounded_quotes(worst, listing),
+        )
+
+
+def _check_categories(model: str, policy: Policy) -> None:
+    """Order counts: the model writes one digit after the other."""
+    trained = trained_categories(model)
+    if trained is not None and trained != list(policy.category_ids):
+        raise OtherCategoriesError(
+            f"model {model} was trained for the categories {', '.join(trained)}, not for those of policy "
+            f"{policy.version_label} ({', '.join(policy.category_ids)}); name a model trained for this policy "
+            "(modsmith train sft --set policy=FILE makes one), or the policy that the model was trained for"
         )

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from modsmith.errors import UserError
 from modsmith.prompt import PLAIN, WORDINGS, Wording
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 EMBEDDED = "smollm2-135m"
 SHIPPED = "shipped"
 """The moderator that comes with modsmith: an adapter for the embedded base."""
+ABOUT = "modsmith.json"
+"""What a model folder says of its training: wording, categories, held-out scores."""
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -84,17 +86,31 @@ def model_folder(name: str) -> Path | None:
 def trained_wording(name: str) -> Wording:
     """The wording that the model of this name was trained with, as its `modsmith.json` says; plain where nothing is
     said. Raises `UserError` for one that this version does not have."""
-    folder = model_folder(name)
-    about = folder / "modsmith.json" if folder else None
-    if about is None or not about.is_file():
-        return PLAIN
-    try:
-        wording = json.loads(about.read_text("utf-8")).get("wording", PLAIN)
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{about} is damaged ({error}); it says which prompt the model was trained with") from error
+    wording: Any = _recorded(name, "wording", PLAIN)
     if wording not in WORDINGS:
+        about = f"{model_folder(name)}/{ABOUT}"
         raise UserError(f"{about}: no wording {wording!r} in this version of modsmith; it has {', '.join(WORDINGS)}")
     return wording
+
+
+def trained_categories(name: str) -> list[str] | None:
+    """The ids of the categories that the model of this name was trained for, in order, as its `modsmith.json` says;
+    `None` where nothing is said (a plain model, a folder of before this was recorded). Raises `UserError`."""
+    found = _recorded(name, "categories", None)
+    if found is not None and not (isinstance(found, list) and all(isinstance(one, str) for one in found)):
+        raise UserError(f"{model_folder(name)}/{ABOUT}: categories must be a list of ids; train the model again")
+    return found
+
+
+def _recorded(name: str, key: str, default: Any) -> Any:
+    folder = model_folder(name)
+    about = folder / ABOUT if folder else None
+    if about is None or not about.is_file():
+        return default
+    try:
+        return json.loads(about.read_text("utf-8")).get(key, default)
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{about} is damaged ({error}); it says which prompt the model was trained with") from error
 
 
 def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> LoadedModel:

@@ -144,6 +144,7 @@ def train_grpo(
     about = {
         "station": "grpo",
         "policy": policy.version_label,
+        "categories": list(policy.category_ids),
         "corpus_hash": corpus_hash(examples),
         "examples": len(train),
     }

@@ -19,7 +19,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Run:
         self.checkpoints = self.folder / "checkpoints"
         self.resumed = resume
         self.wording = wording_of(settings)
+        self.categories: Sequence[str] | None = about.get("categories")
         check_tracker(settings.tracker)
         config = yaml.safe_dump(settings.model_dump(), sort_keys=False)
         earlier = self.folder / "config.yaml"
@@ -110,14 +111,15 @@ class Run:
         return json.loads(about.read_text("utf-8"))["score"] if about.exists() else None
 
     def save_model(self, name: str, model: Any, tokenizer: Any, about: Mapping[str, Any]) -> Path:
-        """Save the model as RUN/name, with `about` and the wording in modsmith.json; the folder appears whole or not at
-        all."""
+        """Save the model as RUN/name, with `about`, the wording and the policy's categories in modsmith.json; the
+        folder appears whole or not at all."""
         target = self.folder / name
         with disk_errors(target):
             building = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{name}-"))
             try:
                 write_model(model, tokenizer, building, self.settings.base)
-                write_json(building / "modsmith.json", {**about, "wording": self.wording})
+                trained = {"wording": self.wording, "categories": self.categories}
+                write_json(building / "modsmith.json", {**about, **trained})
                 old = self.folder / f".{name}-old"
                 shutil.rmtree(old, ignore_errors=True)
                 if target.exists():

@@ -76,7 +76,7 @@ class SftSettings(RunSettings):
     """Passes over all listings after that."""
     composed_share: Share = 1.0
     """Share of the composed listings (offers told through shells) that one pass takes, drawn anew for every pass; of
-    the hand-written ones it takes all. There are more composed listings, and each teaches less."""
+    those written whole it takes all. There are more composed listings, and each teaches less."""
     batch_size: Count = 8
     """Listings per optimiser step; the two sides of a twin are always in the same batch."""
     think_share: Share = 0.1

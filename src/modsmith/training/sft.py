@@ -90,6 +90,7 @@ def train_sft(
     about = {
         "station": "sft",
         "policy": policy.version_label,
+        "categories": list(policy.category_ids),
         "corpus_hash": corpus_hash(examples),
         "examples": len(train),
     }
