@@ -44,17 +44,19 @@ def train_station(station: str, settings: RunSettings, out: Path, resume: bool =
     processes.start()
     policy = load_policy(settings.policy)
     held_out = _held_out_scorer(settings, policy)
-    if station == "sft":
-        from modsmith.training.sft import train_sft
+    try:
+        if station == "sft":
+            from modsmith.training.sft import train_sft
 
-        assert isinstance(settings, SftSettings)
-        best = train_sft(settings, out, resume, held_out, policy)
-    else:
-        from modsmith.training.grpo import train_grpo
+            assert isinstance(settings, SftSettings)
+            best = train_sft(settings, out, resume, held_out, policy)
+        else:
+            from modsmith.training.grpo import train_grpo
 
-        assert isinstance(settings, GrpoSettings)
-        best = train_grpo(settings, out, resume, held_out, policy)
-    processes.leave()
+            assert isinstance(settings, GrpoSettings)
+            best = train_grpo(settings, out, resume, held_out, policy)
+    finally:
+        processes.leave()
     if processes.is_main():
         calibrate_model(best, settings.corpus, policy, settings.calibration_limit)
     return best

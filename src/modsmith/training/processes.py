@@ -49,7 +49,8 @@ def leave() -> None:
     if count() > 1:
         import torch
 
-        torch.distributed.destroy_process_group()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def wait() -> None:
