@@ -27,6 +27,7 @@ from modsmith.judge.calibration import Method
 from modsmith.judge.judge import OtherCategoriesError
 from modsmith.policy import Policy, load_policy
 from modsmith.terminal import file_progress
+from modsmith.training import processes
 from modsmith.training.adapt import wording_of
 from modsmith.training.base import EMBEDDED, SHIPPED, load_model, model_folder
 from modsmith.training.plan import take_units
@@ -37,20 +38,26 @@ from modsmith.training.settings import STATIONS, GrpoSettings, RunSettings, SftS
 
 
 def train_station(station: str, settings: RunSettings, out: Path, resume: bool = False) -> Path:
-    """Train (`station` "sft" or "grpo") with the best checkpoint chosen on the validation split, then calibrate it."""
+    """Train (`station` "sft" or "grpo") with the best checkpoint chosen on the validation split, then calibrate it. Of
+    several processes (docs/launch.md) the main one scores and calibrates."""
+    processes.start()
     policy = load_policy(settings.policy)
     held_out = _held_out_scorer(settings, policy)
-    if station == "sft":
-        from modsmith.training.sft import train_sft
+    try:
+        if station == "sft":
+            from modsmith.training.sft import train_sft
 
-        assert isinstance(settings, SftSettings)
-        best = train_sft(settings, out, resume, held_out, policy)
-    else:
-        from modsmith.training.grpo import train_grpo
+            assert isinstance(settings, SftSettings)
+            best = train_sft(settings, out, resume, held_out, policy)
+        else:
+            from modsmith.training.grpo import train_grpo
 
-        assert isinstance(settings, GrpoSettings)
-        best = train_grpo(settings, out, resume, held_out, policy)
-    calibrate_model(best, settings.corpus, policy, settings.calibration_limit)
+            assert isinstance(settings, GrpoSettings)
+            best = train_grpo(settings, out, resume, held_out, policy)
+    finally:
+        processes.leave()
+    if processes.is_main():
+        calibrate_model(best, settings.corpus, policy, settings.calibration_limit)
     return best
 
 

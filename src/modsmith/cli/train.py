@@ -58,4 +58,7 @@ def _train(station: str, settings: Any, out: Path, resume: bool) -> None:
     from modsmith.forge import train_station
 
     best = train_station(station, settings, out, resume)
-    typer.echo(f"best model: {best}", err=True)
+    from modsmith.training import processes
+
+    if processes.is_main():
+        typer.echo(f"best model: {best}", err=True)

@@ -195,7 +195,10 @@ def embedded_base() -> Path:
         if not (target / "config.json").is_file():  # another process may have been quicker
             os.replace(building, target)
     except OSError as error:
-        raise UserError(f"cannot convert the embedded model into {target}: {error}; it needs 300 MB free") from error
+        if not (target / "config.json").is_file():  # ... by a hair
+            raise UserError(
+                f"cannot convert the embedded model into {target}: {error}; it needs 300 MB free"
+            ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target

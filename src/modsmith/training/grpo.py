@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,19 +20,25 @@ from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
+from modsmith.errors import UserError
 from modsmith.files import atomic_write
 from modsmith.policy import Policy, load_policy
 from modsmith.prompt import PLAIN, Mode, Wording, build_messages
 from modsmith.terminal import file_progress
+from modsmith.training import processes
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.advantages import Baseline, corpo, maxrl
 from modsmith.training.difficulty import pass_rates
+from modsmith.training.encode import PromptEncoder
+from modsmith.training.loop import train_and_save
+from modsmith.training.lora import exact_unmerge
 from modsmith.training.plan import take_units
 from modsmith.training.rewards import build_rewards
-from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
+from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors
 from modsmith.training.settings import GrpoSettings
 from modsmith.training.shared_prefix.trainer import ROUNDING, SharedPrefixGRPOTrainer
 from modsmith.training.unsure import choose_unsure, right_probabilities
+from modsmith.training.vllm import check_rollout, rollout_arguments
 from modsmith.training.watch import record_answers, rollout_metrics
 
 
@@ -79,7 +85,8 @@ class ModerationGRPOTrainer(SharedPrefixGRPOTrainer):
             **{name: list(values) for name, values in self._logs["extra"].items()},
         }
         if rows["completion"]:
-            self._write(rows)
+            if self.accelerator.is_main_process:
+                self._write(rows)
             weights = dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True))
             logs.update(rollout_metrics(rows, self.num_generations, weights))
         for queue in (self._logs["prompt"], self._logs["completion"], self._logs["advantages"]):
@@ -138,6 +145,13 @@ def train_grpo(
     policy: Policy | None = None,
 ) -> Path:
     """Run GRPO into the run folder `out`; returns the folder of the best model."""
+    processes.start()
+    if settings.prompts_per_step % processes.count():
+        raise UserError(
+            f"prompts_per_step {settings.prompts_per_step} is shared by all processes: take a multiple of "
+            f"{processes.count()}"
+        )
+    check_rollout(settings)
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
     train = take_units(of_split(examples, "train"), settings.limit, settings.seed)
@@ -156,16 +170,19 @@ def train_grpo(
     rewards = build_rewards(policy, settings.max_completion_tokens)
     callback = RunCallback(run, loaded.tokenizer, held_out, "GRPO")
     on_gpu = torch.cuda.is_available()
+    if settings.rollout != "own":
+        exact_unmerge(loaded.model)
     trainer = ModerationGRPOTrainer(
         model=loaded.model,
         reward_funcs=list(record_answers(rewards, policy).values()),
         args=GRPOConfig(
             output_dir=str(run.checkpoints),
             max_steps=settings.steps,
-            per_device_train_batch_size=settings.prompts_per_step * settings.group_size,
+            per_device_train_batch_size=settings.prompts_per_step // processes.count() * settings.group_size,
             num_generations=settings.group_size,
             max_completion_length=settings.max_completion_tokens,
             temperature=settings.temperature,
+            **rollout_arguments(settings, lambda: _longest_prompt(chosen, loaded, policy)),
             reward_weights=[settings.reward_weights.get(name, 0.0) for name in rewards],
             loss_type=settings.loss,
             scale_rewards=settings.scale_rewards,
@@ -188,6 +205,7 @@ def train_grpo(
             gradient_checkpointing=on_gpu,
             remove_unused_columns=False,
             dataloader_pin_memory=False,
+            ddp_find_unused_parameters=False,
         ),
         train_dataset=to_rows(chosen[:stepped], policy, settings.mode, loaded.wording),
         processing_class=loaded.tokenizer,
@@ -200,19 +218,31 @@ def train_grpo(
         trainer.refill_from(spare.to_list(), settings.refill)
     trainer.remove_callback(PrinterCallback)
     callback.gauges.follow(trainer)
-    with orderly_interrupt(callback), disk_errors(run.checkpoints):
-        trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)
-    return finish(run, callback, trainer, loaded.tokenizer)
+    return train_and_save(run, callback, trainer, loaded.tokenizer)
+
+
+def _longest_prompt(examples: Sequence[Example], loaded: Any, policy: Policy) -> int:
+    encoder = PromptEncoder(loaded.tokenizer, policy)
+    listings = {example.id: example.listing for example in examples}.values()
+    return max(len(encoder.prompt_ids(listing, mode)) for listing in listings for mode in get_args(Mode))
 
 
 def _unsure_items(
     run: Run, settings: GrpoSettings, train: Sequence[Example], loaded: Any, policy: Policy
 ) -> list[Example]:
-    """The items of every step, in order, then those to refill from. Written once: a resumed run goes on with them."""
+    """The items of every step, in order, then those to refill from. Written once, by the main process: the others and a
+    resumed run read them."""
     path = run.folder / "items.json"
-    if path.exists():
-        by_id = {example.id: example for example in train}
-        return [by_id[one] for one in json.loads(path.read_text("utf-8"))]
+    if processes.is_main() and not path.exists():
+        _choose_items(path, run, settings, train, loaded, policy)
+    processes.wait()
+    by_id = {example.id: example for example in train}
+    return [by_id[one] for one in json.loads(path.read_text("utf-8"))]
+
+
+def _choose_items(
+    path: Path, run: Run, settings: GrpoSettings, train: Sequence[Example], loaded: Any, policy: Policy
+) -> None:
     right = right_probabilities(loaded, policy, train)
     count = settings.steps * settings.prompts_per_step * (1 + settings.refill)
     chosen = choose_unsure(train, right, settings.unsure_low, settings.unsure_high, count, settings.seed)
@@ -220,7 +250,6 @@ def _unsure_items(
         chosen = _sometimes_right(run, settings, train, right, loaded, policy, count)
     with atomic_write(path) as file:
         json.dump([example.id for example in chosen], file)
-    return chosen
 
 
 def _sometimes_right(

@@ -66,6 +66,35 @@ def speed_up_lora(model: nn.Module, adapter: str = "default") -> int:
     return changed
 
 
+def exact_unmerge(model: nn.Module) -> int:
+    """Let the LoRA layers of a PEFT model have their own weights back, bit for bit, when a merge is undone; returns how
+    many do. PEFT subtracts what it has added, and in bf16 every merge would leave some rounding behind: the base drifts
+    away from the one that the adapter is saved for. Costs a copy of these weights while they are merged."""
+    from peft.tuners.lora.layer import Linear
+
+    changed = 0
+    for layer in model.modules():
+        if isinstance(layer, Linear):
+            _keep_weight(layer)
+            changed += 1
+    return changed
+
+
+def _keep_weight(layer: Any) -> None:
+    peft_merge, peft_unmerge = layer.merge, layer.unmerge
+    kept: list[Tensor] = []
+
+    def merge(*args: Any, **kwargs: Any) -> None:
+        kept[:] = [layer.get_base_layer().weight.detach().clone()]
+        peft_merge(*args, **kwargs)
+
+    def unmerge() -> None:
+        peft_unmerge()
+        layer.get_base_layer().weight.data.copy_(kept.pop())
+
+    layer.merge, layer.unmerge = merge, unmerge
+
+
 def _forward_of(layer: Any, base: nn.Linear, adapter: str) -> Any:
     peft_forward = layer.forward
 

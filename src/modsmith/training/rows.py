@@ -75,9 +75,15 @@ def tier_of(level: int) -> int:
 
 
 def weighted_loss(
-    logits_SV: Tensor, targets_S: Tensor, weights_S: Tensor, levels_S: Tensor, digit_ids: list[int], weight_level: float
+    logits_SV: Tensor,
+    targets_S: Tensor,
+    weights_S: Tensor,
+    levels_S: Tensor,
+    digit_ids: list[int],
+    weight_level: float,
+    total: Tensor | None = None,
 ) -> Tensor:
-    """Weighted mean of the losses of S tokens: sum(w * loss) / sum(w).
+    """Weighted mean of the losses of S tokens: sum(w * loss) / total; the total is sum(w) unless it is given.
 
     The loss is the cross-entropy; at a rating its part within the tier counts `weight_level` (1: plain cross-entropy).
     """
@@ -88,4 +94,4 @@ def weighted_loss(
         others_SD = tiers_D != tiers_D[levels_S.clamp(min=0)][:, None]
         tier_S = -logp_SV[:, digit_ids].masked_fill(others_SD, -torch.inf).logsumexp(-1)
         losses_S = torch.where(levels_S < 0, losses_S, tier_S + weight_level * (losses_S - tier_S))
-    return (losses_S * weights_S).sum() / weights_S.sum()
+    return (losses_S * weights_S).sum() / (weights_S.sum() if total is None else total)

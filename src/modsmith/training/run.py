@@ -15,7 +15,6 @@ import errno
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ from transformers import TrainerCallback
 
 from modsmith.errors import UserError
 from modsmith.files import atomic_write, write_json
+from modsmith.training import processes
 from modsmith.training.adapt import wording_of
 from modsmith.training.settings import RunSettings
 from modsmith.training.watch import (
@@ -51,7 +51,8 @@ COMPLETE = "complete"
 
 
 class Run:
-    """The run folder and what is written into it."""
+    """The run folder and what is written into it. Of several processes the main one writes; all of them must see the
+    folder, and all of them have to make a `Run`."""
 
     def __init__(self, folder: Path, settings: RunSettings, resume: bool, about: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
@@ -70,13 +71,16 @@ class Run:
             raise UserError(f"{folder} holds no run to resume; start it without --resume")
         if resume and not _same_training(settings, earlier):
             raise UserError(f"{folder} was started with other settings; resume with its own {earlier}")
-        if not resume:
-            about = {**about, "wording": self.wording}
+        processes.wait()  # what the main process writes now, the others must not take for an earlier run
+        if processes.is_main() and not resume:
+            about = {**about, "wording": self.wording, "processes": processes.count()}
             write_json(self.folder / "run.json", {**about, "command": " ".join(sys.argv), "started": _now()})
             with atomic_write(earlier) as file:
                 file.write(config)
         self.resume_from = self._last_checkpoint() if resume else None
-        self._forget_after(self.resume_from)
+        if processes.is_main():
+            self._forget_after(self.resume_from)
+        processes.wait()
 
     def _last_checkpoint(self) -> Path | None:
         complete = [path for path in self.checkpoints.glob("checkpoint-*") if (path / COMPLETE).exists()]
@@ -110,14 +114,17 @@ class Run:
         about = self.folder / "best" / "modsmith.json"
         return json.loads(about.read_text("utf-8"))["score"] if about.exists() else None
 
-    def save_model(self, name: str, model: Any, tokenizer: Any, about: Mapping[str, Any]) -> Path:
+    def save_model(
+        self, name: str, model: Any, tokenizer: Any, about: Mapping[str, Any], state: Mapping[str, Any] | None = None
+    ) -> Path:
         """Save the model as RUN/name, with `about`, the wording and the policy's categories in modsmith.json; the
-        folder appears whole or not at all."""
+        folder appears whole or not at all. `state` are its weights where it does not hold them itself (sharded over
+        several processes)."""
         target = self.folder / name
         with disk_errors(target):
             building = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{name}-"))
             try:
-                write_model(model, tokenizer, building, self.settings.base)
+                write_model(model, tokenizer, building, self.settings.base, state)
                 trained = {"wording": self.wording, "categories": self.categories}
                 write_json(building / "modsmith.json", {**about, **trained})
                 old = self.folder / f".{name}-old"
@@ -131,8 +138,8 @@ class Run:
         return target
 
 
-WATCHING = ("tracker", "alarms", "progress")
-"""Settings that change what is shown, not what is trained; they may differ when a run goes on."""
+WATCHING = ("tracker", "alarms", "progress", "vllm_server_url")
+"""Settings that do not change what is trained; they may differ when a run goes on."""
 
 
 def _same_training(settings: RunSettings, earlier: Path) -> bool:
@@ -141,11 +148,11 @@ def _same_training(settings: RunSettings, earlier: Path) -> bool:
         before = type(settings).model_validate(yaml.safe_load(earlier.read_text("utf-8")))
     except (ValueError, yaml.YAMLError):
         return False
-    changes = {name: getattr(settings, name) for name in WATCHING}
+    changes = {name: getattr(settings, name) for name in WATCHING if hasattr(settings, name)}
     return before.model_copy(update=changes) == settings
 
 
-def write_model(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
+def write_model(model: Any, tokenizer: Any, folder: Path, base: str, state: Mapping[str, Any] | None = None) -> None:
     """Save an adapter (bf16, naming its base by the name the user gave) or a whole model with its tokenizer."""
     import torch
     from peft import PeftModel
@@ -154,11 +161,12 @@ def write_model(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
         config = model.peft_config["default"]
         if os.path.isdir(config.base_model_name_or_path or "") or not config.base_model_name_or_path:
             config.base_model_name_or_path = base
-        state = {name: weight.to(torch.bfloat16) for name, weight in model.state_dict().items() if ".lora_" in name}
-        model.save_pretrained(folder, state_dict=state)
+        weights = model.state_dict() if state is None else state
+        adapter = {name: weight.to(torch.bfloat16) for name, weight in weights.items() if ".lora_" in name}
+        model.save_pretrained(folder, state_dict=adapter)
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
     else:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=state)
         tokenizer.save_pretrained(folder)
 
 
@@ -199,7 +207,10 @@ class RunCallback(TrainerCallback):
         self.bell = AlarmBell(read_metrics(run.folder))
         self.tracker: Tracker | None = None
         """Open while the run goes, in the main process alone."""
+        self.stop_asked = False
+        """A signal came to this process."""
         self.interrupted = False
+        """A signal came to any process, and all of them know."""
         self.stopped_by: Alarm | None = None
         """The alarm that ended the run, under `alarms: stop`."""
 
@@ -225,10 +236,16 @@ class RunCallback(TrainerCallback):
         self._record(values, state, control)
 
     def _record(self, values: dict[str, Any], state: Any, control: Any) -> None:
-        """Write one row, mirror it, and see whether it rings."""
-        if not state.is_world_process_zero:
-            return
-        step = state.global_step
+        """Write one row, mirror it, and see whether it rings. When that ends the run, it does in all processes."""
+        if state.is_world_process_zero:
+            self._write(values, state.global_step, state.max_steps)
+        if self.run.settings.alarms == "stop":
+            self.stopped_by = processes.from_main(self.stopped_by)
+        if self.stopped_by:
+            control.should_training_stop = True
+            control.should_save = not self.stopped_by.spoils_weights
+
+    def _write(self, values: dict[str, Any], step: int, last_step: int) -> None:
         self.run.log(step, values)
         if self.tracker:
             self.tracker.log(step, values)
@@ -236,13 +253,12 @@ class RunCallback(TrainerCallback):
             self.lines.alarm(alarm)
             if self.tracker:
                 self.tracker.alarm(alarm)
-            if self.run.settings.alarms == "stop" and step < state.max_steps:
+            if self.run.settings.alarms == "stop" and step < last_step:
                 self.stopped_by = self.stopped_by or alarm
-                control.should_training_stop = True
-                control.should_save = not self.stopped_by.spoils_weights
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.lines.done(state.global_step)
+        self.interrupted = processes.any_of(self.stop_asked)  # a signal reaches the processes in different steps
         if self.interrupted:
             control.should_save = control.should_training_stop = True
         elif self.held_out and (
@@ -251,23 +267,29 @@ class RunCallback(TrainerCallback):
             self.score(kwargs["model"], state, control)
 
     def score(self, model: Any, state: Any, control: Any) -> None:
-        """Measure the held-out score, log it, and keep the model when it is the best so far."""
+        """Measure the held-out score, log it, and keep the model when it is the best so far. The main process does so
+        while the others wait."""
         assert self.held_out is not None
         step, training = state.global_step, model.training
-        model.eval()
-        with self.gauges.phase("held_out"):
-            values = self.held_out(model)
-        model.train(training)
-        self.lines.held_out(step, values)
+        values: dict[str, float] = {}
+        if state.is_world_process_zero:
+            model.eval()
+            with self.gauges.phase("held_out"):
+                values = self.held_out(model)
+            model.train(training)
+            self.lines.held_out(step, values)
         self._record({f"held_out/{name}": value for name, value in values.items()}, state, control)
-        best = self.run.best_score()
-        if best is None or values["score"] >= best:
-            self.run.save_model("best", model, self.tokenizer, {"step": step, **values})
+        if state.is_world_process_zero:
+            best = self.run.best_score()
+            if best is None or values["score"] >= best:
+                self.run.save_model("best", model, self.tokenizer, {"step": step, **values})
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        processes.wait()  # each process writes a part of the checkpoint
         folder = self.run.checkpoints / f"checkpoint-{state.global_step}"
-        with disk_errors(folder):
-            (folder / COMPLETE).touch()
+        if state.is_world_process_zero:
+            with disk_errors(folder):
+                (folder / COMPLETE).touch()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.lines.stop()
@@ -296,35 +318,3 @@ def _slash(key: str) -> str:
     if key.startswith("rewards/"):
         return "reward/" + key.removeprefix("rewards/").removesuffix("/mean")
     return _SLASHED.get(key, key)
-
-
-@contextmanager
-def orderly_interrupt(callback: RunCallback) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) finishes the step, saves a checkpoint and stops; the second one stops at once."""
-
-    def handle(number: int, frame: Any) -> None:
-        if callback.interrupted:
-            raise KeyboardInterrupt
-        callback.interrupted = True
-        callback.console.print("stopping after this step, with a checkpoint (press Ctrl-C again to stop at once)")
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def finish(run: Run, callback: RunCallback, trainer: Any, tokenizer: Any) -> Path:
-    """After training: say how to go on when it was stopped, else save the final model. Returns the folder to use."""
-    step = trainer.state.global_step
-    if callback.interrupted:
-        raise StoppedOnRequestError(f"stopped at step {step}; continue with --resume --out {run.folder}")
-    if callback.stopped_by:
-        raise UserError(
-            f"stopped at step {step} by an alarm, {callback.stopped_by.name}; mend it and start anew, or go on all the "
-            f"same from the last checkpoint with --resume --out {run.folder}, without --strict"
-        )
-    final = run.save_model("final", trainer.accelerator.unwrap_model(trainer.model), tokenizer, {"step": step})
-    return run.folder / "best" if (run.folder / "best").is_dir() else final

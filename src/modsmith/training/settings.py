@@ -120,6 +120,13 @@ class GrpoSettings(RunSettings):
     (CoRPO); the mean, with hard listings weighing more (MaxRL). The last two take `scale_rewards: none`."""
     correct_reward: float = 0.3
     """CoRPO's bar. With the weights below, no completion that decides wrongly earns more than 0.3."""
+    rollout: Literal["own", "vllm_server", "vllm_colocate"] = "own"
+    """What samples the completions: the model being trained; a vLLM server on GPUs of its own; a vLLM inside each
+    training process. Log-probabilities and gradients are ours with any of them (docs/launch.md)."""
+    vllm_server_url: str = "http://127.0.0.1:8000"
+    """Where the server of `rollout: vllm_server` answers."""
+    vllm_memory: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Share of each GPU's memory that vLLM takes under `rollout: vllm_colocate`."""
     beta: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the KL penalty towards the start model; 0 saves a forward pass."""
     unsure_low: Share = 0.02

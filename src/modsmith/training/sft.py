@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,15 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
+from modsmith.errors import UserError
 from modsmith.policy import Policy, load_policy
+from modsmith.training import processes
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.encode import PromptEncoder
+from modsmith.training.loop import train_and_save
 from modsmith.training.plan import Pass, plan_curriculum, take_units
 from modsmith.training.rows import collate, weighted_loss, weighted_row
-from modsmith.training.run import HeldOut, Run, RunCallback, disk_errors, finish, orderly_interrupt
+from modsmith.training.run import HeldOut, Run, RunCallback
 from modsmith.training.settings import SftSettings
 from modsmith.training.shared_prefix.model import teach_trees, why_unsupported
 from modsmith.training.shared_prefix.tree import pack
@@ -68,7 +72,9 @@ class SharedPrefixSFTTrainer(SFTTrainer):
         chosen_N = inputs["weights_N"] > 0
         targets_S, weights_S, levels_S = (inputs[name][chosen_N] for name in ("ids_N", "weights_N", "levels_N"))
         logits_SV = token_logits(model, inputs, self.shared)
-        loss = weighted_loss(logits_SV, targets_S, weights_S, levels_S, self.digit_ids, self.weight_level)
+        # The mean over all processes: DDP averages their gradients, so together they divide by the sum of all weights.
+        total = self.accelerator.reduce(weights_S.sum(), reduction="mean")
+        loss = weighted_loss(logits_SV, targets_S, weights_S, levels_S, self.digit_ids, self.weight_level, total)
         return (loss, {}) if return_outputs else loss
 
 
@@ -83,6 +89,12 @@ def train_sft(
 
     `held_out` is called with the model every `settings.eval_every` steps; without it the final model counts as best.
     """
+    processes.start()
+    if processes.count() > settings.batch_size:
+        raise UserError(
+            f"batch_size {settings.batch_size} is shared by all processes: take at least {processes.count()}, one "
+            "listing for each"
+        )
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
     short = [one for one in of_split(examples, "train") if len(one.listing.text) <= (settings.max_chars or math.inf)]
@@ -99,16 +111,23 @@ def train_sft(
     loaded, cast = prepare_for_training(settings)
     encoder = PromptEncoder(loaded.tokenizer, policy, loaded.wording)
     if reason := why_unsupported(loaded.model):
-        print(f"SFT reads the policy once for every listing: {reason}", file=sys.stderr)
+        if processes.is_main():
+            print(f"SFT reads the policy once for every listing: {reason}", file=sys.stderr)
     else:
         teach_trees(loaded.model)
     plan = _plan(train, encoder, settings)
     callback = RunCallback(run, loaded.tokenizer, held_out, "SFT")
+    parts = processes.count()
 
     def tokenise(items: list[dict[str, int]]) -> dict[str, Tensor]:
-        """The trainer's rows are numbers of planned batches; they become tokens when they are needed."""
-        rows = [weighted_row(one, encoder, settings) for item in items for one in plan[item["batch"]]]
-        callback.gauges.tokens += len(encoder.prefix_ids) + sum(len(row.ids_T) for row in rows)
+        """The trainer's rows name parts of planned batches; they become tokens when they are needed."""
+        mine = [one for item in items for one in plan[item["batch"]][item["part"] :: parts]]
+        rows = [weighted_row(one, encoder, settings) for one in mine]
+        if not rows:  # a short batch has no listing for this process, which still has to take the step: weights of 0
+            row = weighted_row(plan[items[0]["batch"]][0], encoder, settings)
+            rows = [replace(row, weights_T=[0.0] * len(row.ids_T))]
+        # Those of the other processes are taken to be as many.
+        callback.gauges.tokens += parts * (len(encoder.prefix_ids) + sum(len(row.ids_T) for row in rows))
         return collate(rows, encoder.prefix_ids)
 
     trainer = SharedPrefixSFTTrainer(
@@ -139,8 +158,12 @@ def train_sft(
             remove_unused_columns=False,
             dataset_kwargs={"skip_prepare_dataset": True},
             dataloader_pin_memory=False,
+            ddp_find_unused_parameters=False,
         ),
-        train_dataset=Dataset.from_dict({"batch": list(range(len(plan)))}),
+        # In this order the launcher hands every process its own part of the same planned batch.
+        train_dataset=Dataset.from_list(
+            [{"batch": batch, "part": part} for batch in range(len(plan)) for part in range(parts)]
+        ),
         data_collator=tokenise,
         processing_class=loaded.tokenizer,
         callbacks=[callback],
@@ -151,9 +174,7 @@ def train_sft(
         False  # our loss is a mean already: let the trainer divide by accumulation steps
     )
     trainer.remove_callback(PrinterCallback)
-    with orderly_interrupt(callback), disk_errors(run.checkpoints):
-        trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)
-    return finish(run, callback, trainer, loaded.tokenizer)
+    return train_and_save(run, callback, trainer, loaded.tokenizer)
 
 
 def _plan(train: Sequence[Example], encoder: PromptEncoder, settings: SftSettings) -> list[list[Pass]]:
