@@ -23,8 +23,8 @@ _SOURCES = {
 def write_card(
     examples: Sequence[Example], folder: Path, policy: Policy, command: str, added: Sequence[Added] = ()
 ) -> Path:
-    """Write `README.md` into `folder`, in the form the Hugging Face Hub reads, and return its path. `added` are the files
-    that joined the build; the licence of their texts is not modsmith's to name."""
+    """Write `README.md` into `folder`, in the form the Hugging Face Hub reads, and return its path. `added` are the
+    files that joined the build; the licence of their texts is not modsmith's to name."""
     counts = count(examples)
     names = {"by_split": "split", "by_kind": "kind", "by_language": "language", "by_evasion": "disguise"}
     text = _HEAD.format(
@@ -59,7 +59,7 @@ def write_card(
             text
             + _TAIL.format(
                 name=folder.resolve().name,
-                gaps="\n".join(f"- {gap}" for gap in _gaps(examples, added)),
+                gaps="\n".join(f"- {gap}" for gap in _gaps(examples)),
                 licence=_LICENCE_ADDED if added else _LICENCE,
             )
         )
@@ -74,13 +74,13 @@ def _told(source: str) -> str:
     return _SOURCES.get(source, "read from this file")
 
 
-def _gaps(examples: Sequence[Example], added: Sequence[Added]) -> list[str]:
+def _gaps(examples: Sequence[Example]) -> list[str]:
     languages = Counter(example.listing.language or "unknown" for example in examples)
     first, most = languages.most_common(1)[0]
     other = sum(_other_script(example) for example in examples)
-    gaps = [] if added else ["Written by language models under direction, not by sellers: real ones are longer and messier."]
     return [
-        *gaps,
+        "What ships with modsmith was written by language models under direction, not by sellers: real listings are "
+        "longer and messier.",
         f"{most / len(examples):.0%} are in one language ({first}); {other} listings are mostly in another script than "
         "Latin.",
     ]
@@ -153,6 +153,6 @@ Publish it: `hf upload YOUR_NAME/{name} . --repo-type dataset`, run in this fold
 
 _LICENCE = "Apache-2.0. No text of anyone else's is in it."
 _LICENCE_ADDED = (
-    "What ships with modsmith (sources *written* and *composed*) is Apache-2.0. Of the files that were added, whoever added "
-    "them knows the licence: look it up before you pass this on."
+    "What ships with modsmith (sources *written* and *composed*) is Apache-2.0. Of the files that were added, whoever "
+    "added them knows the licence: look it up before you pass this on."
 )

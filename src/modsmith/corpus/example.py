@@ -64,7 +64,7 @@ class Example:
 
     @property
     def weak(self) -> bool:
-        """Has nobody rated it? Its ratings are then a guess, and its rationale is no reason: it teaches no reasoning."""
+        """Has nobody rated it? Its ratings are then a guess and its rationale is no reason to learn."""
         return self.source.startswith(WEAK)
 
     @property

@@ -87,7 +87,8 @@ _STREET = re.compile(
     r"(?=\s*(?:$|[,;)\n]|\.(?:\s|$)|\d|(?:apt|flat|unit|suite)\b))|"
     rf"\b{_NAME}(?:straße|strasse|str\.) ?{_HOUSE}\b|"
     rf"\b{_HOUSE},? (?:bis )?(?:rue|avenue|boulevard|impasse) (?:de |du |des |la |le |les |d['’])*{_NAME}|"
-    rf"\b(?:calle|avenida|rua|travessa) (?:de |del |da |do |das |dos |la |el )*{_NAME}(?: {_NAME})?,? (?:n[.ºo°]* ?)?{_HOUSE}\b",
+    rf"\b(?:calle|avenida|rua|travessa) (?:de |del |da |do |das |dos |la |el )*{_NAME}(?: {_NAME})?,? "
+    rf"(?:n[.ºo°]* ?)?{_HOUSE}\b",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -115,9 +116,7 @@ def _handles(text: str) -> bool:
     """A bare @name counts when it is long or holds more than small letters: "@round" is leetspeak."""
     bare = (match[1] for match in _BARE_HANDLE.finditer(text) if not _NOBODYS_HANDLE.fullmatch(match[1]))
     found = any(len(name) >= 8 or re.search(r"[\d_A-Z]|\.\w", name) for name in bare)
-    return found or any(
-        not _NOBODYS_HANDLE.fullmatch(match[0].rpartition("@")[2]) for match in _HANDLE.finditer(text)
-    )
+    return found or any(not _NOBODYS_HANDLE.fullmatch(match[0].rpartition("@")[2]) for match in _HANDLE.finditer(text))
 
 
 def _streets(text: str) -> bool:

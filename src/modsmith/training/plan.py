@@ -35,9 +35,9 @@ def plan_passes(
     A pass takes every hand-written listing, and of the composed ones a `composed_share` drawn anew.
 
     The two sides of a twin come in the same batch and the same mode: what differs between them is then what the
-    gradient sees. Listings that nobody has rated (`Example.weak`) come in direct mode only: there is no reason to learn.
-    Batches hold listings of similar length (less padding), in random order; some are one short, so that
-    no twin is torn.
+    gradient sees. Listings that nobody has rated (`Example.weak`) come in direct mode only: they have no reason to
+    learn. Batches hold listings of similar length (less padding), in random order; some are one short, so that no twin
+    is torn.
     """
     draw = random.Random(seed)
     units: dict[str, list[Example]] = {}

@@ -86,8 +86,8 @@ def parse_tasks(text: str) -> tuple[Task, ...]:
 
 
 def load_seeds(source: str, policy: Policy) -> Seeds:
-    """Seeds from a corpus (its train split) or a file of plain listings, which count as allowed unless they are marked as
-    collected. What nobody has rated or screened is no seed. Raises `UserError`."""
+    """Seeds from a corpus (its train split) or a file of plain listings, which count as allowed unless they are marked
+    as collected: what nobody has rated or screened is no seed. Raises `UserError`."""
     plain = _plain_listings(source)
     if plain is not None:
         found = [
