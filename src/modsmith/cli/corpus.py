@@ -116,7 +116,7 @@ def build(
     ] = None,
     policy: PolicyOption = "marketplace",
 ) -> None:
-    """Write the training corpus from the listings, offers and shells that ship with modsmith, and from files of yours."""
+    """Write the training corpus from the listings, offers and shells that ship with modsmith, and files of yours."""
     from modsmith.corpus import build_corpus, export_corpus
     from modsmith.corpus.card import write_card
     from modsmith.corpus.join import join_files
@@ -152,10 +152,11 @@ def audit(
     from modsmith.policy import load_policy
     from modsmith.terminal import file_progress
 
-    examples = load_corpus(source, load_policy(policy), reasons=False)
+    rules = load_policy(policy)
+    examples = load_corpus(source, rules, reasons=False)
     field = [one for one in read_listings(real, parse_map(columns)) if isinstance(one, Listing)] if real else []
     with file_progress("auditing") as tick:
-        found = audit_corpus(examples, count(examples), field, progress=tick)
+        found = audit_corpus(examples, rules, count(examples), field, progress=tick)
     console = Console()
     print_audit(found, console)
     page = write_audit(found, out, f"corpus {source}, hash {corpus_hash(examples)}")
