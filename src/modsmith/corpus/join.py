@@ -70,7 +70,8 @@ def _repeated(found: Sequence[Example], repeats: Repeats) -> set[int]:
 
 def _placed(example: Example, home: dict[str, Split | None], ids: set[str], path: Path) -> Example:
     """The example in its group's split (`None`: to be drawn), under an id that no other has."""
-    split = home.get(example.group, "train" if example.weak else example.split)
+    own: Split | None = "train" if example.weak else example.split
+    split = home.get(example.group, own)
     name, number = example.id, 1
     while name in ids:
         name = f"{path.stem}:{example.id}" if number == 1 else f"{path.stem}-{number}:{example.id}"

@@ -119,7 +119,7 @@ def test_a_rationale_speaks_in_words_of_the_policy_or_of_the_quote() -> None:
         ("Sells betting picks by subscription.", False),
         ("Three tips a day that are called certain.", False),
         ("It is against the rules.", True),
-        ("A login to four thousand channels.", True),
+        ("Fonts copied from a foundry.", True),
         ("Gambling.", False),
         ("", True),
     ):
