@@ -68,7 +68,7 @@ def test_a_sample_leans_to_no_label_though_its_pool_does() -> None:
         for label in (True, False)
         if (chosen := [pool[place][0] for place in places if pool[place][0].violates == label])
     }
-    assert abs(holding[True] - holding[False]) < 0.02, "0.3 in the pool"
+    assert abs(holding[True] - holding[False]) < 0.05, "0.3 in the pool"
 
 
 def test_a_sample_keeps_units_whole_strata_in_proportion_and_the_limit() -> None:
