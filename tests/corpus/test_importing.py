@@ -6,7 +6,8 @@ from pathlib import Path
 import datasets
 import pytest
 
-from modsmith.corpus.importing import WEAK, import_listings
+from modsmith.corpus.example import WEAK
+from modsmith.corpus.importing import as_screened, import_listings
 from modsmith.errors import UserError
 
 ROWS = [
@@ -35,6 +36,9 @@ def test_imported_listings_are_weakly_allowed_and_grouped_by_seller(tmp_path: Pa
     assert one.group == two.group and one.id != two.id
     assert one.ratings == {"spam": 0, "iptv": 0} and one.source == f"{WEAK}: shop.jsonl"
     assert one.problem() is None
+    assert one.weak and not one.screened
+    seen = as_screened(one)
+    assert seen.weak and seen.screened and seen.source.endswith(": shop.jsonl")
 
 
 def test_nothing_to_import_is_one_sentence(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from modsmith.corpus import load_corpus
 from modsmith.corpus.limits import HARM, MINORS, broken_limit, must_not_be_kept
 from modsmith.policy import load_policy
 
-LINK, MAIL, PHONE, HANDLE, MONEY = (
+LINK, MAIL, PHONE, HANDLE, STREET, MONEY = (
     "live link",
     "e-mail address",
     "phone number",
-    "messenger handle",
+    "social handle",
+    "street address",
     "card or wallet number",
 )
 
@@ -39,6 +40,16 @@ LINK, MAIL, PHONE, HANDLE, MONEY = (
         ("202-456-1111", PHONE),
         ("Telegram: @fernking", HANDLE),
         ("on whatsapp @fernking", HANDLE),
+        ("Follow us on @fern", HANDLE),
+        ("by @fern_king", HANDLE),
+        ("(@fernkingdom)", HANDLE),
+        ("pick it up at 12 Maple Street, Leeds", STREET),
+        ("12b Old Mill Rd.", STREET),
+        ("Lindenstraße 14", STREET),
+        ("Hauptstr. 5a", STREET),
+        ("12, rue de la Paix", STREET),
+        ("Calle Mayor 7", STREET),
+        ("Rua das Flores, 31", STREET),
         ("4111 1111 1111 1111", MONEY),
         ("5500-0000-0000-0004", MONEY),
         ("GB82 WEST 1234 5698 7654 32", MONEY),
@@ -63,6 +74,9 @@ def test_ways_out_of_the_listing(text: str, reason: str) -> None:
         "Series 1234 5678 9012 3456 of the deck",
         "SuperLongCamelCaseFileNameOfAssets and aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "a signal @ 30 kHz, instagram templates, discord bot",
+        "walk @round the @ged walls; tag @yourname or @everyone; @media print; icon@2x, 3 @ 5 dollars",
+        "12 Urban Street Brushes, 40 street photography presets, 2 lanes, 21 road signs, 3 main streets",
+        "Straßenkarte mit 12 Orten; a rue of 4; le boulevard des 5 sens",
     ],
 )
 def test_what_only_looks_like_one(text: str) -> None:

@@ -35,6 +35,15 @@ def test_a_plan_depends_on_its_seed_alone() -> None:
     assert sum(map(len, first)) == pytest.approx(1.5 * len(TRAIN), abs=8)
 
 
+def test_listings_that_nobody_has_rated_teach_no_reasoning() -> None:
+    weak = [replace(one, source="weakly allowed: shop.csv") if one.kind == "ordinary" else one for one in TRAIN]
+    plans = [plan_passes(examples, 1.0, 16, 0.8, seed=1, length=_length) for examples in (TRAIN, weak)]
+    before, after = ({item.example.id: item.mode for batch in plan for item in batch} for plan in plans)
+    assert {after[one.id] for one in weak if one.weak} == {"direct"}
+    assert {before[one.id] for one in weak if one.weak} == {"direct", "think"}
+    assert all(before[one.id] == after[one.id] for one in weak if not one.weak), "the others keep theirs"
+
+
 def test_batches_hold_listings_of_similar_length() -> None:
     batches = plan_passes(TRAIN, 1.0, 16, 0.0, seed=1, length=_length)
     padded = sum(len(batch) * max(_length(item.example) for item in batch) for batch in batches)

@@ -110,19 +110,27 @@ def build(
     size: Annotated[int, typer.Option(help="Listings.")] = 8000,
     seed: Annotated[int, typer.Option(help="Another seed tells other offers through other shells.")] = 7,
     violating: Annotated[float, typer.Option(help="Share of violating listings, 0.1 to 0.45.")] = 0.4,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Imported, generated or own rated listings on top; may be given repeatedly."),
+    ] = None,
     policy: PolicyOption = "marketplace",
 ) -> None:
-    """Write the training corpus from the listings, offers and shells that ship with modsmith."""
+    """Write the training corpus from the listings, offers and shells that ship with modsmith, and files of yours."""
     from modsmith.corpus import build_corpus, export_corpus
     from modsmith.corpus.card import write_card
+    from modsmith.corpus.join import join_files
     from modsmith.corpus.load import check_examples
     from modsmith.policy import load_policy
 
     rules = load_policy(policy)
-    examples = build_corpus(rules, size, seed, violating)
+    examples, added = join_files(build_corpus(rules, size, seed, violating), add or [], rules)
     check_examples(examples, "built")
+    for file in added:
+        typer.echo(f"{file.name}: {file.joined} listings added, {file.repeated} dropped as near duplicates", err=True)
     command = f"modsmith corpus build --size {size} --seed {seed} --violating {violating}"
-    for path in [*export_corpus(examples, out, rules.version_label), write_card(examples, out, rules, command)]:
+    command += "".join(f" --add {file.name}" for file in added)
+    for path in [*export_corpus(examples, out, rules.version_label), write_card(examples, out, rules, command, added)]:
         typer.echo(str(path))
 
 
@@ -144,10 +152,11 @@ def audit(
     from modsmith.policy import load_policy
     from modsmith.terminal import file_progress
 
-    examples = load_corpus(source, load_policy(policy), reasons=False)
+    rules = load_policy(policy)
+    examples = load_corpus(source, rules, reasons=False)
     field = [one for one in read_listings(real, parse_map(columns)) if isinstance(one, Listing)] if real else []
     with file_progress("auditing") as tick:
-        found = audit_corpus(examples, count(examples), field, progress=tick)
+        found = audit_corpus(examples, rules, count(examples), field, progress=tick)
     console = Console()
     print_audit(found, console)
     page = write_audit(found, out, f"corpus {source}, hash {corpus_hash(examples)}")

@@ -1,4 +1,4 @@
-"""Which wording of a telling says least about its label by its function words.
+"""Which wording of a telling, and which of the written listings, say least about the label by their function words.
 
 An offer has several wordings. Writers of violations say "nobody", "any" and "their" a little more often, so of two
 draws of wording the less telling one is kept. Presence of a function word w weighs its log-odds,
@@ -8,6 +8,9 @@ draws of wording the less telling one is kept. Presence of a function word w wei
 with V_w of V violating and A_w of A allowed listings of the training split holding it: naive Bayes, whose counts are
 the same on every machine. The idea is that of adversarial filtering (AFLite, 2002.04108), for one cue, with nothing
 thrown away.
+
+Where a build holds only some of the written listings, they are drawn so that words and writers stand on both labels
+alike (`take_evenly`): a small sample would otherwise lean by chance.
 """
 
 from __future__ import annotations
@@ -55,3 +58,53 @@ def least_telling(drafts: Sequence[Sequence[Example]], weights: Mapping[str, flo
         return round(score, 6)
 
     return min(drafts, key=gap)
+
+
+RIVALS = 4
+"""Units of one stratum among which the next is chosen."""
+
+
+def take_evenly(units: Sequence[Sequence[Example]], limit: int, violating: int) -> list[int]:
+    """Places of units, taken in the given order until they hold `limit` examples, of which at most `violating` violate;
+    a unit that does not fit is passed over.
+
+    Strata (split, category, kind) keep their shares. Which unit of its stratum is next is chosen among the first
+    `RIVALS` left: the one after which sum over f of (V_f / V - A_f / A)^2 is smallest, where f is a function word or a
+    writer, V_f of the violating and A_f of the allowed examples taken so far hold it, and V and A are those of all
+    units. In whole numbers, so the same on every machine.
+    """
+    total = Counter(example.violates for unit in units for example in unit)
+    left: dict[tuple[object, str, str], list[int]] = {}
+    for place, unit in enumerate(units):
+        left.setdefault(_stratum(unit), []).append(place)
+    lean: Counter[str] = Counter()
+    leans = [_lean(unit, total) for unit in units]
+
+    def growth(place: int) -> int:
+        return sum(step * (2 * lean[feature] + step) for feature, step in leans[place].items())
+
+    taken: list[int] = []
+    for unit in units:
+        row = left[_stratum(unit)]
+        place = min(row[:RIVALS], key=growth)
+        row.remove(place)
+        size, bad = len(units[place]), sum(example.violates for example in units[place])
+        if size <= limit and bad <= violating:
+            taken.append(place)
+            limit, violating = limit - size, violating - bad
+            lean.update(leans[place])
+    return sorted(taken)
+
+
+def _stratum(unit: Sequence[Example]) -> tuple[object, str, str]:
+    return unit[0].split, unit[0].category, unit[0].kind
+
+
+def _lean(unit: Sequence[Example], total: Mapping[bool, int]) -> Counter[str]:
+    """What taking the unit adds to A * V_f - V * A_f."""
+    steps: Counter[str] = Counter()
+    for example in unit:
+        step = total[False] if example.violates else -total[True]
+        for feature in (*function_words(example.listing), f"by {example.generator}"):
+            steps[feature] += step
+    return steps

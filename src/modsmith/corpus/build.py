@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 
-from modsmith.corpus.balance import least_telling, word_weights
+from modsmith.corpus.balance import least_telling, take_evenly, word_weights
 from modsmith.corpus.compose import EVASIONS, Offer, Shell, Telling, read_offers, read_shells, tell
 from modsmith.corpus.compose.marks import plain
 from modsmith.corpus.example import Example, Split
@@ -82,10 +82,11 @@ def build_corpus(
         raise UserError(f"the violating share is {violating}; it must be between 0.1 and 0.45")
     if size < 200:
         raise UserError(f"the size is {size}; a corpus of all categories and kinds needs at least 200 listings")
-    written = _sample(read_written(policy), round(size * WRITTEN_SHARE), seed)
+    bad = round(violating * size)
+    written = _sample(read_written(policy), round(size * WRITTEN_SHARE), bad, seed)
     offers, shells = read_parts(policy)
     room = size - len(written)
-    twins = max(0, round(violating * size) - sum(example.violates for example in written))
+    twins = max(0, bad - sum(example.violates for example in written))
     twins = min(twins, room // 2)
     singles = room - 2 * twins
     moulds = _moulds(offers, shells, seed)
@@ -101,19 +102,17 @@ def build_corpus(
     return [*written, *_tell_all(plan)]
 
 
-def _sample(examples: Sequence[Example], limit: int, seed: int) -> list[Example]:
-    """At most `limit` examples, whole groups, drawn evenly; split, kind and category keep their shares on average."""
-    order = sorted({example.group for example in examples})
-    random.Random(f"{seed}:written").shuffle(order)
-    size = {name: 0 for name in order}
+def _sample(examples: Sequence[Example], limit: int, violating: int, seed: int) -> list[Example]:
+    """At most `limit` examples, at most `violating` of them violating: whole groups, drawn evenly. Split, kind and
+    category keep their shares as far as the base rate allows."""
+    if len(examples) <= limit and sum(example.violates for example in examples) <= violating:
+        return list(examples)
+    groups: dict[str, list[Example]] = {}
     for example in examples:
-        size[example.group] += 1
-    kept: set[str] = set()
-    total = 0
-    for name in order:
-        if total + size[name] <= limit:
-            kept.add(name)
-            total += size[name]
+        groups.setdefault(example.group, []).append(example)
+    order = sorted(groups)
+    random.Random(f"{seed}:written").shuffle(order)
+    kept = {order[place] for place in take_evenly([groups[name] for name in order], limit, violating)}
     return [example for example in examples if example.group in kept]
 
 

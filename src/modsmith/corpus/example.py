@@ -13,6 +13,12 @@ Kind = Literal["twin", "near_miss", "borderline", "multi", "ordinary"]
 KINDS: tuple[Kind, ...] = ("twin", "near_miss", "borderline", "multi", "ordinary")
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+WEAK = "weakly allowed"
+"""What `Example.source` begins with when nobody has rated the listing: that it was on sale is all that is known."""
+COLLECTED = "weakly_allowed"
+"""The `label` of a collected listing: the same, before it is an example."""
+SCREENED = f"{WEAK}, screened"
+"""The same, where a moderator has looked and found nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,16 @@ class Example:
     @property
     def violates(self) -> bool:
         return self.ratings.top >= VIOLATION
+
+    @property
+    def weak(self) -> bool:
+        """Has nobody rated it? Its ratings are then a guess and its rationale is no reason to learn."""
+        return self.source.startswith(WEAK)
+
+    @property
+    def screened(self) -> bool:
+        """Is it weak, and has a moderator found nothing in it?"""
+        return self.source.startswith(SCREENED)
 
     def problem(self) -> str | None:
         """Why this example may not be trained on, or `None`. Evidence has to be verbatim and, except

@@ -6,18 +6,16 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from modsmith.corpus.example import Example
+from modsmith.corpus.example import SCREENED, WEAK, Example
 from modsmith.errors import UserError
 from modsmith.listing import BadLine, Listing, read_listings
 from modsmith.normalise import normalise
 from modsmith.ratings import Ratings
 
-WEAK = "weakly allowed"
-"""What `Example.source` begins with when nobody has rated the listing: that it was on sale is all that is known."""
 _HUB = "hf:"
 
 
@@ -68,6 +66,11 @@ def import_listings(
             f"nothing to import from {source}: {told}; name its columns with --map title=...,description=..."
         )
     return found
+
+
+def as_screened(example: Example) -> Example:
+    """The same weakly allowed example, marked as one in which a moderator has found nothing."""
+    return replace(example, source=SCREENED + example.source.removeprefix(WEAK))
 
 
 def _read(source: str, columns: Mapping[str, str]) -> Iterator[Listing | BadLine]:

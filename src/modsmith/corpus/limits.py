@@ -1,14 +1,16 @@
 """What no listing of the corpus may hold, whatever it is an example of: a bad example advertises, it does not deliver.
 
-Patterns, so they err on the side of refusing. They cannot see real persons or slurs; the prompts forbid those, and a
-reader has to look.
+Patterns, so they err on the side of refusing. Of real persons they see what leads to one (an address, a number, a
+handle), never the name: no list says which names are somebody's and which are a novel's. Nor do they see slurs. The
+prompts forbid both, and a reader has to look.
 
 | reason | what is refused |
 |---|---|
 | live link | a web address, a domain that could exist, an IP address; also as "hxxp" or "name dot com" |
 | e-mail address | also as "name at host dot com"; the reserved example domains are allowed, for links too |
 | phone number | international or North American form; the fictional 555-01xx numbers are allowed |
-| messenger handle | an @name behind the name of a messenger |
+| street address | a house number with a street, as English, German, French, Spanish and Portuguese write it |
+| social handle | an @name behind a messenger's name or a word such as "follow"; a long or unusual one anywhere |
 | card or wallet number | card (Luhn), IBAN (mod 97), Bitcoin-like or Ethereum address |
 | minors and sexual content | a word for minors and a sexual word anywhere in one text |
 | instructions for harm | worked steps, a recipe or code beside a word for weapons, explosives or malware |
@@ -65,7 +67,29 @@ _PHONE = re.compile(
     r"(?<![\w-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"
 )
 _HANDLE = re.compile(
-    r"\b(?:telegram|whatsapp|signal|wickr|discord|session|snapchat|instagram|tg|insta)\b\W{0,6}@\w{3,}", re.IGNORECASE
+    r"\b(?:telegram|whatsapp|signal|wickr|discord|session|snapchat|instagram|tg|insta|tiktok|twitter|"
+    r"follow|dm|pm|message|contact|write|text|add|ask|find)(?: (?:me|us|him|her|them|to|on|at))*\b\W{0,6}@\w{3,}",
+    re.IGNORECASE,
+)
+_BARE_HANDLE = re.compile(r"(?<![\w.@/])@([a-z_][\w.]{2,})", re.IGNORECASE)
+_NOBODYS_HANDLE = re.compile(
+    r"(?:your\w*|user_?name|handle|example|everyone|here|channel|"
+    r"media|import|keyframes|font|supports|charset|page|layer|tailwind|override|property|dataclass|staticmethod)\.?",
+    re.IGNORECASE,
+)
+"""Placeholders, and what style sheets and programs write."""
+
+_NAME = r"[^\W\d_][\w'’.-]*"
+_HOUSE = r"\d{1,5}[a-z]?"
+_STREET = re.compile(
+    # 12 Maple Street, Leeds; the street has to end there: "12 Urban Street Brushes" is no address
+    rf"\b{_HOUSE},? (?:{_NAME} ){{1,3}}(?:street|avenue|ave|road|rd|lane|boulevard|blvd)\b\.?"
+    r"(?=\s*(?:$|[,;)\n]|\.(?:\s|$)|\d|(?:apt|flat|unit|suite)\b))|"
+    rf"\b{_NAME}(?:straße|strasse|str\.) ?{_HOUSE}\b|"
+    rf"\b{_HOUSE},? (?:bis )?(?:rue|avenue|boulevard|impasse) (?:de |du |des |la |le |les |d['’])*{_NAME}|"
+    rf"\b(?:calle|avenida|rua|travessa) (?:de |del |da |do |das |dos |la |el )*{_NAME}(?: {_NAME})?,? "
+    rf"(?:n[.ºo°]* ?)?{_HOUSE}\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -89,7 +113,14 @@ def _phones(text: str) -> bool:
 
 
 def _handles(text: str) -> bool:
-    return bool(_HANDLE.search(text))
+    """A bare @name counts when it is long or holds more than small letters: "@round" is leetspeak."""
+    bare = (match[1] for match in _BARE_HANDLE.finditer(text) if not _NOBODYS_HANDLE.fullmatch(match[1]))
+    found = any(len(name) >= 8 or re.search(r"[\d_A-Z]|\.\w", name) for name in bare)
+    return found or any(not _NOBODYS_HANDLE.fullmatch(match[0].rpartition("@")[2]) for match in _HANDLE.finditer(text))
+
+
+def _streets(text: str) -> bool:
+    return bool(_STREET.search(text))
 
 
 # --- numbers that move money -----------------------------------------------------------------------------------------
@@ -128,7 +159,8 @@ _CONTACT = (
     ("e-mail address", _mails),
     ("live link", _links),
     ("phone number", _phones),
-    ("messenger handle", _handles),
+    ("social handle", _handles),
+    ("street address", _streets),
     ("card or wallet number", _accounts),
 )
 

@@ -59,3 +59,8 @@ def triples(text: str) -> set[str]:
     """Every three neighbouring words of the normalised text; a shorter text is one entry. Never empty."""
     words = re.findall(r"\w+", normalise(text))
     return {" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))}
+
+
+def same_text(listing: Listing) -> str:
+    """What two listings that differ in case and white space only have in common."""
+    return " ".join(listing.text.split()).casefold()

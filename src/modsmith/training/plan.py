@@ -35,8 +35,9 @@ def plan_passes(
     A pass takes every hand-written listing, and of the composed ones a `composed_share` drawn anew.
 
     The two sides of a twin come in the same batch and the same mode: what differs between them is then what the
-    gradient sees. Batches hold listings of similar length (less padding), in random order; some are one short, so that
-    no twin is torn.
+    gradient sees. Listings that nobody has rated (`Example.weak`) come in direct mode only: they have no reason to
+    learn. Batches hold listings of similar length (less padding), in random order; some are one short, so that no twin
+    is torn.
     """
     draw = random.Random(seed)
     units: dict[str, list[Example]] = {}
@@ -88,7 +89,8 @@ def _fill_batches(
     batches: list[list[Pass]] = []
     waiting: list[Pass] = []
     for unit in units:
-        mode: Mode = "think" if draw.random() < think_share else "direct"
+        thinks = draw.random() < think_share  # drawn for weak ones too: they must not shift the others' modes
+        mode: Mode = "think" if thinks and not any(example.weak for example in unit) else "direct"
         if len(waiting) + len(unit) > batch_size:
             batches.append(waiting)
             waiting = []

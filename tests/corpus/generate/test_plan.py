@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modsmith.corpus.generate.axes import AS_IT_IS, PLACES
-from modsmith.corpus.generate.plan import Seeds, load_seeds, parse_tasks, plan_jobs
+from modsmith.corpus.generate.plan import NOT_SCREENED, Seeds, load_seeds, parse_tasks, plan_jobs
 from modsmith.errors import UserError
 from modsmith.policy import Policy, load_policy
 
@@ -39,6 +39,20 @@ def test_plain_listings_count_as_allowed(tmp_path: Path, plant_policy: Policy) -
     table = tmp_path / "a.csv"
     table.write_text("id,title,description\n1,Fern,A fern\n", "utf-8")
     assert load_seeds(str(table), plant_policy).allowed[0].listing.title == "Fern"
+
+
+def test_what_nobody_has_rated_or_screened_is_no_seed(tmp_path: Path, plant_policy: Policy) -> None:
+    one, two, three = seed_records(3)
+    collected = load_seeds(plain(tmp_path, {**one, "label": "weakly_allowed"}, two), plant_policy)
+    assert [seed.listing.id for seed in collected.allowed] == ["s1"] and collected.left_out == {NOT_SCREENED: 1}
+    rated = {"ratings": {}, "rationale": "Was on sale.", "split": "train"}
+    marks = ("weakly allowed: shop.csv", "weakly allowed, screened: shop.csv", "written")
+    rows = [record | rated | {"source": mark} for record, mark in zip((one, two, three), marks, strict=True)]
+    imported = load_seeds(plain(tmp_path, *rows), plant_policy)
+    assert [seed.listing.id for seed in imported.allowed] == ["s1", "s2"] and imported.left_out == {NOT_SCREENED: 1}
+    nothing = load_seeds(plain(tmp_path, rows[0]), plant_policy)
+    with pytest.raises(UserError, match="no allowed listings .* 1 left out: weakly allowed and not screened"):
+        plan_jobs(nothing, plant_policy, ["violate"], 1, 0)
 
 
 @pytest.mark.parametrize(

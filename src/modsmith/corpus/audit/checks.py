@@ -6,9 +6,10 @@
 | bag of words on twins | share of twins in which bag of words ranks the violation higher, 5-fold by group | reported |
 | near duplicates | pairs of listings in different splits with a Jaccard similarity of word triples >= 0.8 (MinHash) | 0 |
 | groups | groups that stand in two splits | 0 |
-| labels | examples without a verbatim quote (rated >= 2), or whose reasoning does not name the category | 0 |
+| labels | examples without a reason, or without a verbatim quote (rated >= 2) | 0 |
+| rationales | share of those rated >= 2 whose rationale is silent about the category, in words (`reasons`) | 0.20 |
 | provenance | mutual information of the label with generator, shell, language and length band, Miller-Madow corrected | 0.02 bit |
-| meta-talk | listings in which a language model talks about itself or refuses | 0 |
+| meta-talk | listings or rationales in which a language model talks about itself or refuses, read through disguises | 0 |
 """  # noqa: E501 - table rows
 
 from __future__ import annotations
@@ -22,17 +23,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modsmith.corpus.audit.variety import variety
+from modsmith.corpus.audit.reasons import is_silent
+from modsmith.corpus.audit.variety import length_shares, variety
 from modsmith.corpus.example import Example
 from modsmith.corpus.similar import SimilarIndex, Sketch
 from modsmith.corpus.surface import SHORTCUTS, WORDS_C, bag_of_words, classifier
 from modsmith.listing import Listing
-from modsmith.prompt import render_reasoning
+from modsmith.normalise import normalise
+from modsmith.policy import Policy
 from modsmith.ratings import BORDERLINE
 
 AUC_LIMIT = 0.60
 INFORMATION_LIMIT = 0.02
 """Bits."""
+SILENT_LIMIT = 0.20
+"""Share of rationales; `reasons` takes about one good rationale in nine for silent, and two in three of another's."""
 FOLDS = 5
 _SHOWN = 5
 """Most places that a failed check names."""
@@ -61,6 +66,8 @@ class Audit:
     checks: tuple[Check, ...]
     variety: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of this corpus and of the listings it is compared with: distinct n-grams, spread, lengths."""
+    lengths: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of the same sets: the share of listings in each band of length."""
     counts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -70,6 +77,7 @@ class Audit:
 
 def audit_corpus(
     examples: Sequence[Example],
+    policy: Policy,
     counts: dict[str, Any],
     real: Sequence[Listing] = (),
     seed: int = 0,
@@ -80,7 +88,7 @@ def audit_corpus(
         lambda: _surface(examples, seed),
         lambda: _twins(examples, seed),
         lambda: _duplicates(examples),
-        lambda: _labels(examples),
+        lambda: _labels(examples, policy),
         lambda: _provenance(examples),
         lambda: _meta_talk(examples),
     ]
@@ -89,12 +97,13 @@ def audit_corpus(
         if progress:
             progress(done, len(steps) + 1)
         checks += step()
-    tables = {"this corpus": variety([example.listing for example in examples], seed)}
+    sets: dict[str, Sequence[Listing]] = {"this corpus": [example.listing for example in examples]}
     if real:
-        tables["real listings"] = variety(real, seed)
+        sets["real listings"] = real
+    tables, lengths = variety(sets, seed), length_shares(sets, seed)
     if progress:
         progress(len(steps) + 1, len(steps) + 1)
-    return Audit(tuple(checks), tables, counts)
+    return Audit(tuple(checks), tables, lengths, counts)
 
 
 # --- what the surface gives away -------------------------------------------------------------------------------------
@@ -184,17 +193,13 @@ def near_duplicates(listings: Sequence[Listing], parts: Sequence[str]) -> Iterat
 # --- labels ----------------------------------------------------------------------------------------------------------
 
 
-def _labels(examples: Sequence[Example]) -> Iterator[Check]:
+def _labels(examples: Sequence[Example], policy: Policy) -> Iterator[Check]:
     bad = [f"{example.id} ({problem})" for example in examples if (problem := example.problem())]
     yield Check("examples without a reason or a verbatim quote", len(bad), 0, "; ".join(bad[:_SHOWN]))
-    silent = [example.id for example in examples if not _names_category(example)]
-    yield Check("reasonings that do not name the category", len(silent), 0, "; ".join(silent[:_SHOWN]))
-
-
-def _names_category(example: Example) -> bool:
-    concerned = [name for name, level in example.ratings.items() if level >= BORDERLINE]
-    text = render_reasoning(example.rationale, example.evidence, example.ratings).lower()
-    return all(name.replace("_", " ") in text for name in concerned)
+    concerned = [example for example in examples if example.ratings.top >= BORDERLINE]
+    silent = [example.id for example in concerned if is_silent(example, policy)]
+    share = len(silent) / len(concerned) if concerned else 0.0
+    yield Check("rationales silent about the category (share)", share, SILENT_LIMIT, "; ".join(silent[:_SHOWN]))
 
 
 # --- provenance ------------------------------------------------------------------------------------------------------
@@ -248,6 +253,11 @@ def is_meta_talk(text: str) -> bool:
 
 
 def _meta_talk(examples: Sequence[Example]) -> Iterator[Check]:
-    # What a disguise quotes at the moderator is meant to be there.
-    found = [one.id for one in examples if not one.evasion and is_meta_talk(one.listing.text)]
+    found = []
+    for one in examples:
+        said = [one.listing.text, one.rationale]
+        if one.evasion:  # a disguise may hide the words from the patterns; what it orders the moderator is none of them
+            said.append(normalise(one.listing.text))
+        if any(is_meta_talk(text.replace("’", "'")) for text in said):
+            found.append(one.id)
     yield Check("refusals and meta-talk", len(found), 0, "; ".join(found[:_SHOWN]))

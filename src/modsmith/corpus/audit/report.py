@@ -43,10 +43,12 @@ def write_audit(audit: Audit, folder: Path, title: str) -> Path:
         "ok": audit.ok,
         "checks": [dataclasses.asdict(check) | {"ok": check.ok} for check in audit.checks],
         "variety": audit.variety,
+        "lengths": audit.lengths,
         "counts": audit.counts,
     }
     write_json(folder / "audit.json", _finite(record))
-    page = _environment().get_template("audit.html.j2").render(audit=audit, title=title, bars=_bars(audit))
+    plots = {"bars": _bars(audit), "columns": _columns(audit)}
+    page = _environment().get_template("audit.html.j2").render(audit=audit, title=title, **plots)
     with atomic_write(folder / "audit.html") as file:
         file.write(page)
     return folder / "audit.html"
@@ -60,6 +62,17 @@ def _bars(audit: Audit) -> dict[str, list[tuple[str, int, float]]]:
         most = max((count for _, count in counted), default=1)
         plots[name.removeprefix("by_")] = [(str(key), count, 100 * count / most) for key, count in counted]
     return plots
+
+
+def _columns(audit: Audit) -> list[tuple[str, list[tuple[str, float, float]]]]:
+    """The plot of lengths: for each band its name and, for each set, name, share and height in percent of the
+    highest column."""
+    highest = max((share for shares in audit.lengths.values() for share in shares.values()), default=0.0) or 1.0
+    bands = next(iter(audit.lengths.values()), {})
+    return [
+        (band, [(name, shares[band], 100 * shares[band] / highest) for name, shares in audit.lengths.items()])
+        for band in bands
+    ]
 
 
 def _gauge(check: Check) -> float:

@@ -17,6 +17,7 @@ from selectolax.lexbor import LexborHTMLParser
 from modsmith.corpus.collect.address import page_address
 from modsmith.corpus.collect.price import price_text
 from modsmith.corpus.collect.reasons import Skipped
+from modsmith.corpus.example import COLLECTED
 from modsmith.listing import Listing
 
 Record = dict[str, Any]
@@ -149,7 +150,7 @@ def to_listing(
         "url": url,
         "source": "gumroad",
         "collected_at": at.isoformat(timespec="seconds"),
-        "label": "weakly_allowed",
+        "label": COLLECTED,
     }
     if not record["id"] or not record["title"]:
         raise Skipped("empty")

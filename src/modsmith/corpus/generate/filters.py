@@ -32,9 +32,9 @@ from modsmith.corpus.example import Example
 from modsmith.corpus.generate.axes import AS_IT_IS
 from modsmith.corpus.generate.plan import Job
 from modsmith.corpus.generate.responses import Answer
-from modsmith.corpus.generate.shape import fields_of, layout_of, length_bounds, same_text, words_of
+from modsmith.corpus.generate.shape import fields_of, layout_of, length_bounds, words_of
 from modsmith.corpus.limits import broken_limit
-from modsmith.corpus.similar import SIMILAR, Sketch
+from modsmith.corpus.similar import SIMILAR, Sketch, same_text
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.prompt import parse_answer

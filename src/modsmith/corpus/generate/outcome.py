@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from modsmith.corpus.example import Example
 from modsmith.corpus.generate.plan import Job, Seeds
-from modsmith.corpus.generate.repeats import Repeats
+from modsmith.corpus.repeats import Repeats
 from modsmith.files import atomic_write, write_json
 from modsmith.ratings import Ratings
 

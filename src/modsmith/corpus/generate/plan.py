@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from modsmith.corpus.example import Example
+from modsmith.corpus.example import COLLECTED, Example
 from modsmith.corpus.generate.axes import TASKS, Axes, Task, draw_axes
 from modsmith.corpus.generate.shape import layout_of, words_of
 from modsmith.corpus.limits import broken_limit
@@ -20,6 +20,9 @@ from modsmith.errors import UserError
 from modsmith.listing import BadLine, Listing, read_listings
 from modsmith.policy import Policy
 from modsmith.ratings import BORDERLINE, VIOLATION
+
+NOT_SCREENED = "weakly allowed and not screened (modsmith corpus import screens)"
+"""Why a listing is no seed that was on sale, which neither a person nor a moderator has looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,14 @@ def parse_tasks(text: str) -> tuple[Task, ...]:
 
 
 def load_seeds(source: str, policy: Policy) -> Seeds:
-    """Seeds from a corpus (its train split) or a file of plain listings, which count as allowed. Raises `UserError`."""
+    """Seeds from a corpus (its train split) or a file of plain listings, which count as allowed unless they are marked
+    as collected: what nobody has rated or screened is no seed. Raises `UserError`."""
     plain = _plain_listings(source)
     if plain is not None:
-        found = [(Seed(listing, str(listing.extra.get("group") or listing.id), False), "") for listing in plain]
+        found = [
+            (Seed(one, str(one.extra.get("group") or one.id), False), NOT_SCREENED if _collected(one) else "")
+            for one in plain
+        ]
     else:
         found = [(_seed(example), _unfit(example)) for example in load_corpus(source, policy)]
     left_out: Counter[str] = Counter()
@@ -118,7 +125,14 @@ def _unfit(example: Example) -> str:
         return f"{example.split} split"
     if example.evasion:
         return "disguised"
+    if example.weak and not example.screened:
+        return NOT_SCREENED
     return "borderline" if example.ratings.top == BORDERLINE else ""
+
+
+def _collected(listing: Listing) -> bool:
+    """Does it come straight from `modsmith corpus collect`?"""
+    return listing.extra.get("label") == COLLECTED
 
 
 def _plain_listings(source: str) -> list[Listing] | None:
@@ -151,7 +165,10 @@ def plan_jobs(seeds: Seeds, policy: Policy, tasks: Sequence[Task], count: int, s
     for task in tasks:
         if not (seeds.violating if task == "comply" else seeds.allowed):
             wanted = "violating" if task == "comply" else "allowed"
-            raise UserError(f"the source has no {wanted} listings in its train split for the task {task}; leave it out")
+            why = "".join(f"; {count} left out: {reason}" for reason, count in seeds.left_out.most_common(2))
+            raise UserError(
+                f"the source has no {wanted} listings in its train split for the task {task}; leave it out{why}"
+            )
     units: list[list[Job]] = []
     missing = count
     for unit in _units(seeds, policy, tasks, seed):

@@ -42,8 +42,3 @@ def length_bounds(words: int) -> tuple[int, int]:
 def fields_of(listing: Listing) -> tuple[str, ...]:
     """Which of price, tags and files are filled."""
     return tuple(name for name in ("price", "tags", "files") if getattr(listing, name))
-
-
-def same_text(listing: Listing) -> str:
-    """What two listings that differ in case and white space only have in common."""
-    return " ".join(listing.text.split()).casefold()

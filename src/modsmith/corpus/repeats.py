@@ -1,17 +1,16 @@
-"""What is already there: nothing generated may repeat it."""
+"""What is already there: nothing that is generated or added may repeat it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from modsmith.corpus.example import Example
-from modsmith.corpus.generate.shape import same_text
-from modsmith.corpus.similar import SimilarIndex, Sketch
+from modsmith.corpus.similar import SimilarIndex, Sketch, same_text
 from modsmith.listing import Listing
 
 
 class Repeats:
-    """Everything in the source, and what was accepted since. Within its own group a listing is meant to be alike:
+    """Everything in a corpus, and what was accepted since. Within its own group a listing is meant to be alike:
     there only the very same text is a repeat."""
 
     def __init__(self, known: Iterable[tuple[str, Listing]]) -> None:

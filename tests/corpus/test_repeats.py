@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modsmith.corpus import Example
-from modsmith.corpus.generate.repeats import Repeats
+from modsmith.corpus.repeats import Repeats
 from modsmith.listing import Listing
 from modsmith.ratings import Ratings
 
