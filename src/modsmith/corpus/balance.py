@@ -60,20 +60,17 @@ def least_telling(drafts: Sequence[Sequence[Example]], weights: Mapping[str, flo
     return min(drafts, key=gap)
 
 
-RIVALS = 4
-"""Units of one stratum among which the next is chosen."""
-
-
 def take_evenly(units: Sequence[Sequence[Example]], limit: int, violating: int) -> list[int]:
     """Places of units, taken in the given order until they hold `limit` examples, of which at most `violating` violate;
     a unit that does not fit is passed over.
 
-    Strata (split, category, kind) keep their shares. Which unit of its stratum is next is chosen among the first
-    `RIVALS` left: the one after which sum over f of (V_f / V - A_f / A)^2 is smallest, where f is a function word or a
-    writer, V_f of the violating and A_f of the allowed examples taken so far hold it, and V and A are those of all
-    units. In whole numbers, so the same on every machine.
+    Strata (split, category, kind) keep their shares. Where the pool has k times as many examples as are wanted, one of
+    every k units of a stratum is taken: the one after which sum over f of (V_f / V - A_f / A)^2 is smallest, where f is
+    a function word or a writer, V_f of the violating and A_f of the allowed examples taken so far hold it, and V and A
+    are those of all units. In whole numbers, so the same on every machine.
     """
     total = Counter(example.violates for unit in units for example in unit)
+    rivals = max(1, total.total() // max(1, limit))
     left: dict[tuple[object, str, str], list[int]] = {}
     for place, unit in enumerate(units):
         left.setdefault(_stratum(unit), []).append(place)
@@ -86,8 +83,10 @@ def take_evenly(units: Sequence[Sequence[Example]], limit: int, violating: int) 
     taken: list[int] = []
     for unit in units:
         row = left[_stratum(unit)]
-        place = min(row[:RIVALS], key=growth)
-        row.remove(place)
+        some, row[:rivals] = row[:rivals], []
+        if not some:
+            continue
+        place = min(some, key=growth)
         size, bad = len(units[place]), sum(example.violates for example in units[place])
         if size <= limit and bad <= violating:
             taken.append(place)

@@ -83,7 +83,8 @@ def build_corpus(
     if size < 200:
         raise UserError(f"the size is {size}; a corpus of all categories and kinds needs at least 200 listings")
     bad = round(violating * size)
-    written = _sample(read_written(policy), round(size * WRITTEN_SHARE), bad, seed)
+    pool = read_written(policy)
+    written = _sample(pool, round(size * min(WRITTEN_SHARE, _room_for(pool, violating))), bad, seed)
     offers, shells = read_parts(policy)
     room = size - len(written)
     twins = max(0, bad - sum(example.violates for example in written))
@@ -100,6 +101,13 @@ def build_corpus(
         chosen = [offer for offer in offers if offer.kind in kinds]
         plan += _plan(chosen, count, moulds, seed)
     return [*written, *_tell_all(plan)]
+
+
+def _room_for(written: Sequence[Example], violating: float) -> float:
+    """The share that listings written whole may have of a build, so that composed ones, of which at most half violate,
+    can still bring it to the base rate `violating`."""
+    rate = sum(example.violates for example in written) / len(written)
+    return (0.5 - violating) / (0.5 - rate) if violating > rate else 1.0
 
 
 def _sample(examples: Sequence[Example], limit: int, violating: int, seed: int) -> list[Example]:
