@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modsmith.corpus import SPLITS, Example, Split, assign_splits
-from modsmith.corpus.split import SHARES
+from modsmith.corpus.split import LARGE, SHARES
 from modsmith.listing import Listing
 from modsmith.ratings import Ratings
 
@@ -56,17 +56,17 @@ def test_the_draw_does_not_depend_on_order(groups: list[str], random) -> None:  
 
 
 @settings(deadline=None)
-@given(GROUPS.filter(lambda groups: len(groups) > 1))
+@given(GROUPS.filter(lambda groups: 1 < len(groups) < LARGE))
 def test_one_more_group_moves_at_most_one_at_each_boundary(groups: list[str]) -> None:
     before = {item.group: item.split for item in assign_splits(twins(*groups[:-1]))}
     after = {item.group: item.split for item in assign_splits(twins(*groups))}
     assert sum(before[group] != after[group] for group in before) <= 2
 
 
-def test_shares_are_kept_within_every_stratum() -> None:
-    groups = [f"g{number}" for number in range(200)]
+def test_shares_are_kept_within_every_small_stratum() -> None:
+    groups = [f"g{number}" for number in range(40)]
     after = assign_splits(twins(*groups) + twins(*(f"i{number}" for number in range(20)), category="iptv"))
-    for category, size in (("spam", 200), ("iptv", 20)):
+    for category, size in (("spam", 40), ("iptv", 20)):
         found = Counter(item.split for item in after if item.category == category)
         assert found == {split: 2 * size * share for split, share in SHARES.items()}
     assert sum(SHARES.values()) == pytest.approx(1)
@@ -90,3 +90,11 @@ def test_a_group_in_two_splits_is_refused() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert assign_splits([]) == []
+
+
+def test_listings_that_join_a_large_stratum_move_none() -> None:
+    before = {item.id: item.split for item in assign_splits(twins(*(f"g{n}" for n in range(LARGE))))}
+    after = {item.id: item.split for item in assign_splits(twins(*(f"g{n}" for n in range(400))))}
+    assert before == {name: after[name] for name in before}
+    for split, share in SHARES.items():
+        assert list(after.values()).count(split) / len(after) == pytest.approx(share, abs=0.05)
