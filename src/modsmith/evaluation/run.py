@@ -18,10 +18,11 @@ from modsmith import __version__
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.errors import UserError
 from modsmith.evaluation.gate import judge_release, read_sheet
+from modsmith.evaluation.judged import CORPUS, Judged, item_records
 from modsmith.evaluation.probes import EMBEDDINGS, fit_probes
 from modsmith.evaluation.remote import Address, ChatModel, ModerationRoute
 from modsmith.evaluation.report import Board, print_comparison, write_report
-from modsmith.evaluation.side_by_side import item_records, side_by_side
+from modsmith.evaluation.side_by_side import side_by_side
 from modsmith.evaluation.suites import NotRunError, Suite, load_suite, suite_names
 from modsmith.evaluation.suites.measure import measure_suite
 from modsmith.evaluation.suites.registry import read_card
@@ -31,7 +32,6 @@ from modsmith.files import atomic_write
 from modsmith.judge import Judge
 from modsmith.policy import Policy
 from modsmith.prompt import MODES, Mode
-from modsmith.ratings import Verdict
 from modsmith.training.plan import take_units
 
 ProgressBar = Callable[[int, int], None]
@@ -87,7 +87,7 @@ def evaluate_models(
     more: More | None = None,
 ) -> Path:
     """Judge one corpus, and suites, with several systems beside baselines trained on `train_corpus`; write and print
-    the report, and `items.jsonl` with what every system said of every listing of the corpus.
+    the report, and `items.jsonl` with what every system said of every item of the corpus and the suites.
 
     A model is `NAME=MODEL:MODE`, NAME and MODE optional. Without `split`, a corpus is judged on its test split and a
     single file whole. A server that cannot be asked and a suite that cannot be run are reported as not run. Returns
@@ -108,25 +108,20 @@ def evaluate_models(
     count = _Counter(progress, listings * (len(named) + len(addresses)))
 
     verdicts: dict[str, list[Verdict]] = {}
-    by_suite: dict[str, dict[str, Any]] = {suite.name: {} for suite in suites}
+    sets = [Judged(CORPUS, test, verdicts), *map(_unjudged, suites)]
     not_run: dict[str, str] = {}
 
     def judge_all(name: str, system: System, tick: Callable[[int], None] | None) -> None:
         remembering = Remembering(system)
         try:
-            found = remembering.rate([example.listing for example in test], tick)
-            measured = {}
-            for suite in suites:
-                said = remembering.rate([item.example.listing for item in suite.items], tick)
-                measured[suite.name] = measure_suite(suite, said, policy, resamples, seed)
+            said = [remembering.rate([example.listing for example in one.examples], tick) for one in sets]
         except UserError as error:
             if isinstance(system, Judge):
                 raise  # a model of one's own that cannot be run is no finding
             not_run[name] = str(error)
             return
-        verdicts[name] = found
-        for suite_name, result in measured.items():
-            by_suite[suite_name][name] = result
+        for one, found in zip(sets, said, strict=True):
+            one.verdicts[name] = found
 
     for name, model, mode in named:
         judge_all(name, Judge.load(model, policy, mode), count)
@@ -162,7 +157,13 @@ def evaluate_models(
     if not_run:
         summary["not_run"] = not_run
     if suites or suites_not_run:
-        summary["suites"] = _suites_section(more.suite_names, suites, suites_not_run, by_suite)
+        measured = {
+            suite.name: {
+                name: measure_suite(suite, said, policy, resamples, seed) for name, said in judged.verdicts.items()
+            }
+            for suite, judged in zip(suites, sets[1:], strict=True)
+        }
+        summary["suites"] = _suites_section(more.suite_names, suites, suites_not_run, measured)
     if more.compare:
         summary["compare"] = side_by_side(verdicts, more.compare, test, policy)
     own = [name for name in Board.of(summary).models if name in {name for name, _, _ in named}]
@@ -170,8 +171,8 @@ def evaluate_models(
         summary["acceptance"] = judge_release(summary, sheet, own[0])
     files = write_report(summary, out, training)
     with atomic_write(out / "items.jsonl") as file:
-        records = item_records(verdicts, test, policy)
-        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        for judged in sets:
+            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in item_records(judged, policy))
     print_comparison(summary, Console())
     return files["html"]
 
@@ -217,6 +218,11 @@ def _load_suites(more: More, test: Sequence[Example], policy: Policy, seed: int)
         except NotRunError as error:
             not_run[name] = str(error)
     return found, not_run
+
+
+def _unjudged(suite: Suite) -> Judged:
+    origins = [item.origin for item in suite.items]
+    return Judged(suite.name, [item.example for item in suite.items], {}, suite.card.public, origins)
 
 
 def _suites_section(

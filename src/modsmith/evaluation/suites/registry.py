@@ -40,6 +40,8 @@ class Card(BaseModel):
     """How its labels become ratings."""
     size: int = Field(ge=1)
     """Listings judged in a run, unless `--limit` says otherwise."""
+    public: bool = False
+    """Items come from a public set, whose text is never written anywhere."""
     answer: SuiteMetric
     """The number that answers the question."""
     columns: list[SuiteMetric]
