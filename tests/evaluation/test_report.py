@@ -68,7 +68,10 @@ def make_system(f1: float, seed: int, scores: bool = True, ratings: bool = True,
         "confusion": {"tp": 94 - fn, "fp": fp, "fn": fn, "tn": 181 - fp},
         "rating_confusion": cells if ratings else None,
         "score_histogram": histogram if scores else None,
-        "mistakes": [make_mistake(i, rng) for i in range(mistakes)],
+        "mistakes": {
+            "counts": {"corpus": {"miss": mistakes}},
+            "worst": [{"item": f"i-{i}", "type": kind_of_mistake(i), "categories": []} for i in range(mistakes)],
+        },
     }
 
 
@@ -81,22 +84,38 @@ TITLES = (
 )
 
 
-def make_mistake(place: int, rng: random.Random) -> dict[str, Any]:
+def kind_of_mistake(place: int) -> str:
+    return "no answer" if place == 7 else "false alarm" if place % 3 == 1 else "miss"
+
+
+def make_item(place: int, systems: Any) -> dict[str, Any]:
     title, category, quote = TITLES[place % len(TITLES)]
-    missed = place % 3 != 1
-    gold = {name: 0 for name in CATEGORIES} | {category: 3 + place % 2 if missed else 1}
-    predicted = {name: 0 for name in CATEGORIES} | {category: 1 if missed else 3}
+    missed = kind_of_mistake(place) != "false alarm"
+    said = {
+        "decision": "allow" if missed else "disallow",
+        "score": 0.2 if missed else 0.8,
+        "ratings": {category: 1 if missed else 3},
+        "scores": {category: 0.2 if missed else 0.8},
+        "evidence": [quote],
+        "reasoning": "Delivers what the title says, at once.",
+    }
     return {
-        "id": f"{category}-a-{place:03d}-1",
-        "title": EVIL if place == 4 else title,
+        "set": "corpus",
+        "id": f"i-{place}",
         "group": f"{category}-a-{place:03d}",
         "kind": "twin" if missed else "near_miss",
-        "gold": gold,
-        "predicted": None if place == 7 else predicted,
-        "decision": None if place == 7 else "allow" if missed else "disallow",
-        "score": None if place == 7 else round(rng.uniform(0.05, 0.45) if missed else rng.uniform(0.5, 0.95), 3),
-        "evidence": quote if place % 2 else [quote],
-        "reasoning": f'Delivers what the title says: "{quote}". A buyer gets it at once, and nothing else is included.',
+        "slice": "unseen offer" if place % 2 else "",
+        "gold": {category: 3 + place % 2 if missed else 1},
+        "listing": {
+            "title": EVIL if place == 4 else title,
+            "description": f"What you get: {quote}. Nothing else.",
+            "price": "$9",
+            "tags": ["a", "b"],
+            "files": [],
+        },
+        "quote": quote,
+        "rationale": f'Promises "{quote}".',
+        "said": {name: said for name in systems},
     }
 
 
@@ -132,6 +151,7 @@ def make_summary() -> dict[str, Any]:
             "function words": make_system(0.47, 8, ratings=False),
             "bag of words": make_system(0.64, 9, ratings=False, mistakes=40),
         },
+        "items": {f"i-{place}": make_item(place, ("sft+grpo-think", "bag of words")) for place in range(40)},
         "paired": [
             {"a": a, "b": b, "metric": metric, "difference": difference, "low": low, "high": high, "p": p}
             for a, b, metric, difference, low, high, p in (
@@ -282,17 +302,25 @@ def test_only_the_own_script_may_run(html: str) -> None:
 
 def test_every_untrusted_field_is_escaped(tmp_path: Path) -> None:
     summary = make_summary()
-    one = make_mistake(0, random.Random(0))
-    one |= {key: EVIL for key in ("id", "title", "group", "kind", "reasoning", "evidence", "decision")}
-    one["gold"] = {EVIL: 4}
-    summary["systems"] = {EVIL: make_system(0.7, 1) | {"mistakes": [one], "per_category": {EVIL: {"f1": 0.5}}}}
+    one = make_item(0, [EVIL])
+    one |= {key: EVIL for key in ("set", "id", "group", "kind", "slice", "quote", "rationale")}
+    one |= {"gold": {EVIL: 4}, "listing": {"title": EVIL, "description": EVIL, "price": EVIL, "tags": [EVIL]}}
+    one["said"][EVIL] = {"decision": EVIL, "ratings": {EVIL: 3}, "evidence": [EVIL], "reasoning": EVIL}
+    worst = [{"item": EVIL, "type": EVIL, "categories": [EVIL]}]
+    summary["items"] = {EVIL: one}
+    summary["compare"] = {"a": EVIL, "b": EVIL, "sets": [
+        {"set": EVIL, "listings": 1, "both_right": 0, "both_wrong": 0, "mcnemar_p": 1.0, "only_a": [EVIL], "only_b": [],
+         "only_a_count": 1, "only_b_count": 0}
+    ]}  # fmt: skip
+    summary["systems"] = {EVIL: make_system(0.7, 1) | {"mistakes": {"counts": {EVIL: {EVIL: 1}}, "worst": worst},
+                                                       "per_category": {EVIL: {"f1": 0.5}}}}  # fmt: skip
     summary["paired"] = [{"a": EVIL, "b": EVIL, "metric": EVIL, "difference": 0.1, "low": 0.0, "high": 0.2, "p": 0.1}]
     summary["provenance"] = {EVIL: EVIL, "date": EVIL, "versions": {EVIL: EVIL}}
     training = {EVIL: [{"step": 1, f"reward/{EVIL}": 0.5}, {"step": 2, f"reward/{EVIL}": 0.6}]}
     paths = write_report(summary, tmp_path, training)
     page = Page(paths["html"].read_text())
     assert [tag for tag, _ in page.tags if tag in ("script", "img")] == ["script"]
-    assert page.text.count("<script>alert") > 8
+    assert page.text.count("<script>alert") > 20
     markdown = paths["markdown"].read_text()
     assert not re.search(r"(?<!\\)<(?!/?sub>|0\.001)", markdown)
     assert "https://" not in markdown
@@ -310,15 +338,16 @@ def test_the_best_system_is_shown_and_every_model_can_be_chosen(html: str) -> No
     options = [a for tag, a in tags if tag == "option" and (a.get("value") or "").isdigit()]
     panes = [a for _, a in tags if "data-pane" in a]
     assert len(options) == 2 * 5  # four models and bag of words, in two selects
-    assert [a["data-pane"] for a in panes if "hidden" not in a] == ["0", "0"]
+    assert [a["data-pane"] for a in panes if "hidden" not in a] == ["0", "0"]  # the closer look, the count of mistakes
     assert [a["value"] for a in options if "selected" in a] == ["0", "0"]
 
 
 def test_long_lists_of_mistakes_are_cut_and_say_so(tmp_path: Path) -> None:
     summary = {"systems": {"model": make_system(0.5, 1, mistakes=320)}}
+    summary["items"] = {f"i-{place}": make_item(place, ["model"]) for place in range(320)}
     page = Page(write_report(summary, tmp_path)["html"].read_text())
     assert sum(tag == "article" for tag, _ in page.tags) == 300
-    assert "the first 300 of 320" in page.text
+    assert "the first 300 on this page" in page.text
 
 
 # --- the verdict -----------------------------------------------------------------------------------------------------

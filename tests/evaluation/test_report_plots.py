@@ -1,9 +1,8 @@
-"""What the report shows: numbers, rows, mistakes, plots."""
+"""What the report shows: numbers, rows, plots."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +13,6 @@ from modsmith.evaluation.report_plots import (
     category_rows,
     difference_ticks,
     histogram,
-    mistake,
     number,
     paired_rows,
     percent,
@@ -47,34 +45,6 @@ def test_estimate_reads_what_a_summary_holds() -> None:
     assert Estimate.read(0.5) == Estimate(0.5)
     assert Estimate(0.5, 0.4, 0.6).full == "0.50 (0.40–0.60)"
     assert Estimate(0.0, -0.1, 0.1).interval == "−0.10 to 0.10"
-
-
-@pytest.mark.parametrize(
-    ("gold", "predicted", "decision", "expected"),
-    [
-        ({"iptv": 4}, {"iptv": 1}, "allow", "miss"),
-        ({"iptv": 3}, {"iptv": 2}, "review", "miss"),
-        ({"iptv": 1}, {"iptv": 3}, "disallow", "false alarm"),
-        ({}, {"spam": 2}, "review", "false alarm"),
-        ({"spam": 2}, {"spam": 3}, "disallow", "false alarm"),
-        ({"iptv": 4}, {"spam": 4}, "disallow", "wrong rating"),
-        ({"spam": 2}, {}, "allow", "miss"),
-        ({"spam": 2}, {"spam": 1, "iptv": 2}, "review", "wrong rating"),
-        ({"iptv": 4}, None, "review", "no answer"),
-        ({"iptv": 4}, None, None, "no answer"),
-        (4, None, "allow", "miss"),
-        (False, None, "disallow", "false alarm"),
-        ("violating", None, "allow", "miss"),
-    ],
-)
-def test_kind_of_mistake(gold: Any, predicted: Any, decision: str | None, expected: str) -> None:
-    assert mistake({"gold": gold, "predicted": predicted, "decision": decision})["type"] == expected
-
-
-def test_mistakes_are_filed_under_the_category_at_fault() -> None:
-    gold, predicted = {"iptv": 4, "spam": 1}, {"iptv": 0, "spam": 3}
-    assert mistake({"gold": gold, "predicted": predicted, "decision": "allow"})["categories"] == ["iptv"]
-    assert mistake({"gold": {}, "predicted": predicted, "decision": "disallow"})["categories"] == ["spam"]
 
 
 def test_paired_rows_know_which_direction_is_better() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,13 +70,18 @@ def test_everything_at_once(evaluate: Any, httpserver: HTTPServer) -> None:
     assert "does not answer" in summary["not_run"]["gone"] and "gone" not in summary["systems"]
     assert summary["systems"]["words"]["metrics"]["precision_at_base"]["value"] == 1
     assert summary["systems"]["route"]["metrics"]["fpr"]["value"] == 1
-    assert summary["compare"]["only_a_count"] > 0 == summary["compare"]["only_b_count"]
+    corpus, *of_suites = summary["compare"]["sets"]
+    assert corpus["only_a_count"] > 0 == corpus["only_b_count"]
+    assert {one["set"] for one in of_suites} == {name for name, s in summary["suites"].items() if "systems" in s}
+    assert all(key in summary["items"] for one in summary["compare"]["sets"] for key in one["only_a"])
     assert "MODSMITH_DATA" in summary["suites"]["xstest"]["not_run"]
     assert summary["suites"]["twins"]["systems"]["words"]["answer"]["value"] == 1
     assert summary["suites"]["twins"]["systems"]["blind"]["answer"]["value"] < 1
     assert summary["acceptance"]["system"] == "words" and not summary["acceptance"]["passed"]
     records = [json.loads(line) for line in (folder / "items.jsonl").read_text("utf-8").splitlines()]
-    assert len(records) == summary["data"]["examples"] and set(records[0]["systems"]) == set(summary["systems"])
+    sizes = {name: suite["listings"] for name, suite in summary["suites"].items() if "systems" in suite}
+    assert Counter(record["set"] for record in records) == {"corpus": summary["data"]["examples"]} | sizes
+    assert set(records[0]["systems"]) == set(summary["systems"])
     page = (folder / "report.html").read_text("utf-8")
     for part in ("acceptance", "suites", "compared", "reliability"):
         assert f'id="{part}"' in page or f'class="{part}"' in page

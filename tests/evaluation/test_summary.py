@@ -11,7 +11,7 @@ import pytest
 
 from modsmith.evaluation import METRICS, Prediction, bootstrap, paired_difference, summarise
 from modsmith.evaluation.report import write_report
-from modsmith.evaluation.summary import MISTAKES, PAIRED_METRICS
+from modsmith.evaluation.summary import PAIRED_METRICS
 
 PROVENANCE = {"model": "m", "seed": 3}
 
@@ -39,7 +39,7 @@ def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
     assert list(found["systems"]) == list(systems)
     for system in found["systems"].values():
         assert set(system) == {
-            "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability", "mistakes",
+            "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability",
         }  # fmt: skip
         assert list(system["metrics"]) == list(METRICS)
         assert sum(system["confusion"].values()) == len(examples)
@@ -78,51 +78,6 @@ def test_histogram_counts_answers_by_gold(make: SimpleNamespace) -> None:
     assert (found["edges"][0], found["edges"][-1], len(found["edges"])) == (0.0, 1.0, 21)
     assert found["violating"] == [0] * 19 + [1]
     assert found["allowed"] == [1, *[0] * 9, 1, *[0] * 8, 1]
-
-
-def test_mistakes_come_worst_first(make: SimpleNamespace) -> None:
-    """By cost (misses 1, 1, 2; false alarms 3, 1, 1) times distance; then wrong categories; right ones are left out."""
-    examples = [
-        make.example("fine", {"iptv": 3}),
-        make.example("near", {"iptv": 3}),
-        make.example("far", {"iptv": 3}),
-        make.example("costly", {"phishing": 4, "iptv": 1}),
-        make.example("alarm", {}),
-        make.example("silent", {"iptv": 3}),
-        make.example("elsewhere", {"iptv": 3}),
-    ]
-    verdicts = [
-        make.verdict("fine", {"iptv": 3}, {"iptv": 0.9}),
-        make.verdict("near", {"iptv": 1}, {"iptv": 0.45}),
-        make.verdict("far", {}, {"iptv": 0.01}),
-        make.verdict("costly", {"iptv": 2}, {"phishing": 0.1}),
-        make.verdict("alarm", {"spam": 3}, {"spam": 0.8}),
-        make.unparsed("silent"),
-        make.verdict("elsewhere", {"spam": 3}, {"spam": 0.7}),
-    ]
-    found = summarise({"s": verdicts}, examples, make.policy(), {}, resamples=10)["systems"]["s"]["mistakes"]
-    assert [one["id"] for one in found] == ["alarm", "costly", "silent", "far", "near", "elsewhere"]
-    assert found[1] == {
-        "id": "costly",
-        "title": "title costly",
-        "group": "costly",
-        "kind": "ordinary",
-        "gold": {"iptv": 1, "phishing": 4},
-        "predicted": {"iptv": 2},
-        "decision": "allow",
-        "score": 0.1,
-        "evidence": [],
-        "reasoning": "",
-        "parse_ok": True,
-    }
-    assert found[2]["predicted"] is None and found[2]["score"] is None and found[2]["parse_ok"] is False
-
-
-def test_mistakes_are_capped(make: SimpleNamespace) -> None:
-    examples = [make.example(str(n), {"spam": 3}) for n in range(MISTAKES + 5)]
-    verdicts = [make.verdict(example.id) for example in examples]
-    found = summarise({"s": verdicts}, examples, make.policy(), {}, resamples=10)
-    assert len(found["systems"]["s"]["mistakes"]) == MISTAKES
 
 
 def test_pairs(make: SimpleNamespace, data: Any) -> None:

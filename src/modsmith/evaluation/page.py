@@ -11,11 +11,8 @@ from modsmith.evaluation.board import Board
 from modsmith.evaluation.findings import find
 from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
 from modsmith.evaluation.look import page_environment
+from modsmith.evaluation.page_items import MISTAKES_SHOWN, said_of, show, shown_mistakes
 from modsmith.evaluation.report_plots import spaced
-from modsmith.evaluation.summary import MISTAKES
-
-MISTAKES_SHOWN = 300
-"""Most mistakes per system on the page, whatever wrote the summary; modsmith's own keep `MISTAKES` each."""
 
 
 def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
@@ -23,7 +20,9 @@ def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     board, finding = Board.of(summary), find(summary)
     environment = page_environment("modsmith.evaluation")
     environment.globals |= {"plots": plots, "spaced": spaced, "columns": COLUMNS, "metric_of": metric_of}
-    environment.filters |= {"mistake": plots.mistake, "words": words_of}
+    systems, known = board.models + board.probes, summary.get("items") or {}
+    environment.globals |= {"said_of": said_of, "most": MISTAKES_SHOWN}
+    environment.filters |= {"shown": lambda key: show(known[key], systems), "words": words_of}
     pairs = plots.paired_rows(summary.get("paired") or [])
     return environment.get_template("report.html.j2").render(
         summary=summary,
@@ -31,8 +30,7 @@ def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         finding=finding,
         metrics=METRICS,
         more=[m for m in METRICS if m not in COLUMNS and any(board.get(name, m) for name in board.systems)],
-        shown=MISTAKES_SHOWN,
-        kept=MISTAKES,
+        items=shown_mistakes(summary, board),
         pairs=pairs,
         pair_ticks=plots.difference_ticks(row for _, row in pairs),
         panels=plots.training_panels(training),

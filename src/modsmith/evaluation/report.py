@@ -16,14 +16,15 @@ from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.board import Board, is_probe
 from modsmith.evaluation.findings import find
 from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
-from modsmith.evaluation.page import MISTAKES_SHOWN, render_page, words_of
+from modsmith.evaluation.page import render_page, words_of
+from modsmith.evaluation.page_items import levels, said_of
 from modsmith.evaluation.report_plots import spaced
 from modsmith.files import atomic_write
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["MISTAKES_SHOWN", "Board", "comparison_markdown", "find", "is_probe", "print_comparison", "write_report"]
+__all__ = ["Board", "comparison_markdown", "find", "is_probe", "print_comparison", "write_report"]
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
@@ -158,11 +159,13 @@ def _markdown_report(summary: Mapping[str, Any]) -> str:
         for label, row in pairs:
             shown = row.estimate.full if row.estimate else "n/a"
             parts.append(f"| {_markdown(row.name)} | {_markdown(label)} | {shown} | {row.note} | {row.style} |")
-    if board.best and (mistakes := board.systems[board.best].get("mistakes")):
+    if board.best and (worst := (board.systems[board.best].get("mistakes") or {}).get("worst")):
         parts += ["", f"## First mistakes of {_markdown(board.best)}", ""]
-        for one in map(plots.mistake, mistakes[:10]):
-            told = f"gold {one['gold']}, said {one['predicted']}"
-            parts.append(f"- {one['type']}: {_markdown(one['title'])} ({_markdown(told)})")
+        for one in worst[:10]:
+            item = summary["items"][one["item"]]
+            title = (item["listing"] or {}).get("title") or item["id"]
+            told = f"gold {levels(item['gold'], 'allowed')}, said {said_of(item, board.best)}"
+            parts.append(f"- {_markdown(one['type'])}: {_markdown(title)} ({_markdown(told)})")
     parts += ["", "## Provenance", ""]
     for key, value in (summary.get("provenance") or {}).items():
         parts.append(f"- {_markdown(spaced(key))}: {_markdown(words_of(value))}")

@@ -19,6 +19,7 @@ from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
 from modsmith.errors import UserError
 from modsmith.evaluation.gate import judge_release, read_sheet
 from modsmith.evaluation.judged import CORPUS, Judged, item_records
+from modsmith.evaluation.mistakes import describe_items, find_mistakes
 from modsmith.evaluation.probes import EMBEDDINGS, fit_probes
 from modsmith.evaluation.remote import Address, ChatModel, ModerationRoute
 from modsmith.evaluation.report import Board, print_comparison, write_report
@@ -32,6 +33,7 @@ from modsmith.files import atomic_write
 from modsmith.judge import Judge
 from modsmith.policy import Policy
 from modsmith.prompt import MODES, Mode
+from modsmith.ratings import Verdict
 from modsmith.training.plan import take_units
 
 ProgressBar = Callable[[int, int], None]
@@ -164,8 +166,7 @@ def evaluate_models(
             for suite, judged in zip(suites, sets[1:], strict=True)
         }
         summary["suites"] = _suites_section(more.suite_names, suites, suites_not_run, measured)
-    if more.compare:
-        summary["compare"] = side_by_side(verdicts, more.compare, test, policy)
+    _add_items(summary, sets, more.compare, policy)
     own = [name for name in Board.of(summary).models if name in {name for name, _, _ in named}]
     if own:  # the best of one's own models; a rival behind a server is not what is released
         summary["acceptance"] = judge_release(summary, sheet, own[0])
@@ -223,6 +224,20 @@ def _load_suites(more: More, test: Sequence[Example], policy: Policy, seed: int)
 def _unjudged(suite: Suite) -> Judged:
     origins = [item.origin for item in suite.items]
     return Judged(suite.name, [item.example for item in suite.items], {}, suite.card.public, origins)
+
+
+def _add_items(
+    summary: dict[str, Any], sets: Sequence[Judged], compared: tuple[str, str] | None, policy: Policy
+) -> None:
+    """`mistakes` of every system that the page shows closely, `compare`, and the `items` that both point to."""
+    keys: list[str] = []
+    for name in Board.of(summary).shown:
+        found = summary["systems"][name]["mistakes"] = find_mistakes(sets, name, policy)
+        keys += [one["item"] for one in found["worst"]]
+    if compared:
+        summary["compare"] = side_by_side(sets, compared, policy)
+        keys += [key for one in summary["compare"]["sets"] for side in ("only_a", "only_b") for key in one[side]]
+    summary["items"] = describe_items(sets, keys)
 
 
 def _suites_section(

@@ -8,11 +8,11 @@
         "confusion": {"tp", "fp", "fn", "tn"},
         "rating_confusion": 5 x 5 (gold x predicted) | None,
         "score_histogram": {"edges", "allowed", "violating"} | None,
-        "reliability": {"edges", "count", "said", "true"} | None,
-        "mistakes": [{"id", "title", "group", "kind", "gold", "predicted", "decision", "score", "evidence", "reasoning", "parse_ok"}]}},
+        "reliability": {"edges", "count", "said", "true"} | None}},
      "paired": [{"a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
 
-`run` adds `suites`, `compare`, `acceptance` and `not_run` (see `suites.measure`, `side_by_side`, `gate`).
+`run` adds `suites`, `compare`, `acceptance`, `not_run`, every shown system's `mistakes`, and the `items` they point to (see
+`suites.measure`, `side_by_side`, `gate`, `mistakes`).
 What is undefined or not reported is `None`. Numbers are rounded to six decimals.
 """  # noqa: E501 - the schema
 
@@ -35,15 +35,13 @@ from modsmith.evaluation.intervals import (
     intervals,
 )
 from modsmith.evaluation.metrics import confusion, rating_confusion, replicate
-from modsmith.evaluation.outcomes import Array, Outcomes, compare, decision_score
+from modsmith.evaluation.outcomes import Array, Outcomes, compare
 from modsmith.evaluation.paired import holm, permutation_p
 from modsmith.evaluation.probes import BASELINES
 from modsmith.evaluation.reliability import reliability_curve
 from modsmith.policy import Policy
 from modsmith.ratings import Verdict
 
-MISTAKES = 60
-"""Most mistakes kept per system."""
 BINS = 20
 PAIRED_METRICS = ("f1", "recall", "fpr", "twin_accuracy", "near_miss_fpr")
 """What chosen pairs of systems are compared in. `p_holm` is corrected for all comparisons of the summary together."""
@@ -51,7 +49,6 @@ PAIRED_METRICS = ("f1", "recall", "fpr", "twin_accuracy", "near_miss_fpr")
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    verdicts: Sequence[Verdict]
     outcomes: Outcomes
     replicates: Mapping[str, Array]
 
@@ -80,7 +77,7 @@ def summarise(
             outcomes = compare(examples, verdicts, policy)
         except ValueError as error:
             raise ValueError(f"system {name!r}: {error}") from error
-        measured[name] = _System(verdicts, outcomes, replicate(outcomes, weights_RG))
+        measured[name] = _System(outcomes, replicate(outcomes, weights_RG))
     first = next(iter(measured.values())).outcomes
     return {
         "provenance": provenance,
@@ -91,14 +88,12 @@ def summarise(
             "kinds": dict(Counter(example.kind for example in examples)),
             "by_category": dict(zip(first.categories, first.violates_NC.sum(0).tolist(), strict=True)),
         },
-        "systems": {name: _describe(system, examples, weights_RG, base_rate) for name, system in measured.items()},
+        "systems": {name: _describe(system, weights_RG, base_rate) for name, system in measured.items()},
         "paired": _paired(measured, seed),
     }
 
 
-def _describe(
-    system: _System, examples: Sequence[Example], weights_RG: Array, base_rate: float | None
-) -> dict[str, Any]:
+def _describe(system: _System, weights_RG: Array, base_rate: float | None) -> dict[str, Any]:
     outcomes = system.outcomes
     at_base = {} if base_rate is None else {"precision_at_base": base_rate_interval(outcomes, weights_RG, base_rate)}
     support = outcomes.violates_NC.sum(0).tolist()
@@ -112,7 +107,6 @@ def _describe(
         "rating_confusion": rating_confusion(outcomes),
         "score_histogram": _histogram(outcomes),
         "reliability": _reliability(outcomes),
-        "mistakes": _mistakes(system, examples),
     }
 
 
@@ -143,47 +137,6 @@ def _reliability(outcomes: Outcomes) -> dict[str, list[Any]] | None:
     if outcomes.score_N is None:
         return None
     return reliability_curve(outcomes.score_N[outcomes.answered_N], outcomes.gold_N[outcomes.answered_N])
-
-
-def _mistakes(system: _System, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Wrong decisions, worst first: by policy cost times how far the score was off (1 without scores), then by gold
-    rating. After them, right decisions to disallow whose category is wrong."""
-    outcomes = system.outcomes
-    off_N = np.ones(len(examples)) if outcomes.score_N is None else abs(outcomes.score_N - outcomes.gold_N)
-    wrong_category_N = outcomes.gold_N & ~_names_a_gold_category(outcomes)
-    worst = sorted(
-        np.flatnonzero(~outcomes.right_N | wrong_category_N).tolist(),
-        key=lambda n: (-outcomes.cost_N[n] * off_N[n], -int(outcomes.gold_NC[n].max()), examples[n].id),
-    )
-    return [_mistake(examples[n], system.verdicts[n], bool(outcomes.answered_N[n])) for n in worst[:MISTAKES]]
-
-
-def _names_a_gold_category(outcomes: Outcomes) -> Array:
-    """(N,) Is a violating category flagged? Where no category is flagged, none is wrong."""
-    if outcomes.flagged_NC is None:
-        return np.ones(len(outcomes.gold_N), dtype=bool)
-    named = (outcomes.flagged_NC & outcomes.violates_NC).any(1)
-    return np.asarray(named | ~outcomes.flagged_NC.any(1))
-
-
-def _mistake(example: Example, verdict: Verdict, answered: bool) -> dict[str, Any]:
-    return {
-        "id": example.id,
-        "title": example.listing.title,
-        "group": example.group,
-        "kind": example.kind,
-        "gold": {name: level for name, level in example.ratings.items() if level},
-        "predicted": (
-            {name: level for name, level in verdict.ratings.items() if level}
-            if answered and verdict.ratings is not None
-            else None
-        ),
-        "decision": verdict.decision,
-        "score": _round(decision_score(verdict)) if answered else None,
-        "evidence": list(verdict.evidence),
-        "reasoning": verdict.reasoning,
-        "parse_ok": answered,
-    }
 
 
 def _paired(measured: Mapping[str, _System], seed: int) -> list[dict[str, Any]]:
