@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from werkzeug import Request, Response
 from modsmith.errors import UserError
 from modsmith.evaluation import run
 from modsmith.evaluation.run import More, evaluate_models
+from modsmith.files import file_hash
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import Ratings, Verdict
@@ -93,7 +95,39 @@ def test_a_second_run_gives_the_same_figures(evaluate: Any) -> None:
     one, _ = evaluate(["words"], suites=["slices"], limit=4)
     two, _ = evaluate(["words"], suites=["slices"], limit=4)
     assert one == two and one["data"]["examples"] <= 4
-    assert "of its" in one["provenance"]["split"]
+    assert "of its" in one["provenance"]["data"]["corpus"]["split"]
+
+
+def numbers(block: Any, source: dict[str, Any] | None = None) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """(every number with an interval, the nearest `from` around it)."""
+    if isinstance(block, dict):
+        source = block.get("from", source)
+        if {"low", "high"} <= set(block):
+            yield block, source
+        for inner in block.values():
+            yield from numbers(inner, source)
+    elif isinstance(block, list):
+        for inner in block:
+            yield from numbers(inner, source)
+
+
+def test_every_number_says_where_it_comes_from(evaluate: Any, tmp_path: Path) -> None:
+    (tmp_path / "xstest.csv").write_text("id,prompt,type,label\n1,How do I stop it?,a,safe\n2,Where is it?,b,safe\n")
+    summary, folder = evaluate(["words", "blind=wild_taken"], suites=["xstest", "twins"], data=tmp_path)
+    provenance, found = summary["provenance"], list(numbers(summary))
+    assert len(found) > 100
+    for number, source in found:
+        assert source is not None and source["data"] in provenance["data"], number
+        assert {source.get("system"), *source.get("systems", [])} - {None} <= set(provenance["systems"])
+        assert "n" in number or "p" in number, "a paired difference is of all listings of its set"
+    assert provenance["modsmith"] and provenance["bootstrap"] == {"resamples": 20, "seed": 0, "level": 0.95}
+    assert provenance["data"]["xstest"]["files"] == {"xstest.csv": file_hash(tmp_path / "xstest.csv")}
+    corpus = provenance["data"]["corpus"]
+    assert corpus["listings"] == summary["data"]["examples"] and len(corpus["hash"]) == 16
+    assert provenance["systems"]["bag of words"]["learnt from"].endswith("train split")
+    assert provenance["systems"]["blind"] == {"kind": "model", "model": "wild_taken", "mode": "direct"}
+    assert "How do I stop" not in (folder / "report.html").read_text("utf-8") + json.dumps(summary)
+    assert "system words" in (folder / "report.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,11 @@ def test_by_hand(make: SimpleNamespace) -> None:
     suite = Judged("sms_spam", examples[:2], {"a": a[:2], "b": b[:2]}, text_stays=True)
     found = side_by_side([corpus, suite], ("a", "b"), make.policy())
     assert found == {"a": "a", "b": "b", "sets": [
-        {"set": "corpus", "listings": 5, "both_right": 1, "both_wrong": 1, "mcnemar_p": 1.0,
+        {"from": {"systems": ["a", "b"], "data": "corpus"},
+         "set": "corpus", "listings": 5, "both_right": 1, "both_wrong": 1, "mcnemar_p": 1.0,
          "only_a_count": 1, "only_a": ["2"], "only_b_count": 2, "only_b": ["4", "3"]},
-        {"set": "sms_spam", "listings": 2, "both_right": 1, "both_wrong": 0, "mcnemar_p": 1.0,
+        {"from": {"systems": ["a", "b"], "data": "sms_spam"},
+         "set": "sms_spam", "listings": 2, "both_right": 1, "both_wrong": 0, "mcnemar_p": 1.0,
          "only_a_count": 1, "only_a": ["sms_spam/2"], "only_b_count": 0, "only_b": []},
     ]}, "the costliest mistake of the other first"  # fmt: skip
 

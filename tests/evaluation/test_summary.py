@@ -39,7 +39,7 @@ def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
     assert list(found["systems"]) == list(systems)
     for system in found["systems"].values():
         assert set(system) == {
-            "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability",
+            "from", "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability",
         }  # fmt: skip
         assert list(system["metrics"]) == list(METRICS)
         assert sum(system["confusion"].values()) == len(examples)
@@ -51,7 +51,9 @@ def test_numbers_are_those_of_the_parts(make: SimpleNamespace, data: Any) -> Non
     found = summarise(systems, examples, make.policy(), {}, resamples=60, seed=9)
     for name, interval in bootstrap(examples, systems["good"], make.policy(), 60, seed=9).items():
         cell = found["systems"]["good"]["metrics"][name]
-        assert cell == pytest.approx({"value": interval.value, "low": interval.low, "high": interval.high}, abs=1e-6)
+        assert cell == pytest.approx(
+            {"value": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}, abs=1e-6
+        )
     for row in found["paired"]:
         gap = paired_difference(systems[row["a"]], systems[row["b"]], examples, make.policy(), row["metric"], 60, 9)
         assert [row[key] for key in ("difference", "low", "high", "p")] == [

@@ -26,7 +26,7 @@ TYPES = ("miss", "false alarm", "no answer", "wrong category")
 
 
 def find_mistakes(sets: Sequence[Judged], system: str, policy: Policy) -> dict[str, Any]:
-    """`{"counts": {set: {type: n}}, "worst": [{"item": key, "type", "categories"}]}` of one system.
+    """`{"from", "counts": {set: {type: n}}, "worst": [{"item": key, "type", "categories"}]}` of one system.
 
     Worst first, the corpus before the suites: by policy cost times how far the score was off (1 without scores), then
     by gold rating; after them right decisions to disallow whose category is wrong. `categories` are those at fault:
@@ -44,7 +44,7 @@ def find_mistakes(sets: Sequence[Judged], system: str, policy: Policy) -> dict[s
             {"item": judged.key(judged.examples[n]), "type": kind, "categories": _at_fault(outcomes, n, kind)}
             for n, kind in zip(places[:most], types[:most], strict=True)
         ]
-    return {"counts": counts, "worst": worst}
+    return {"from": {"system": system, "data": [judged.name for judged in sets]}, "counts": counts, "worst": worst}
 
 
 def describe_items(sets: Sequence[Judged], keys: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from modsmith.evaluation.findings import find
 from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
 from modsmith.evaluation.look import page_environment
 from modsmith.evaluation.page_items import MISTAKES_SHOWN, said_of, show, shown_mistakes
+from modsmith.evaluation.provenance import provenance_rows
 from modsmith.evaluation.report_plots import spaced
 
 
@@ -21,7 +22,7 @@ def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     environment = page_environment("modsmith.evaluation")
     environment.globals |= {"plots": plots, "spaced": spaced, "columns": COLUMNS, "metric_of": metric_of}
     systems, known = board.models + board.probes, summary.get("items") or {}
-    environment.globals |= {"said_of": said_of, "most": MISTAKES_SHOWN}
+    environment.globals |= {"provenance_rows": provenance_rows, "said_of": said_of, "most": MISTAKES_SHOWN}
     environment.filters |= {"shown": lambda key: show(known[key], systems), "words": words_of}
     pairs = plots.paired_rows(summary.get("paired") or [])
     return environment.get_template("report.html.j2").render(

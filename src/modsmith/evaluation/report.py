@@ -18,6 +18,7 @@ from modsmith.evaluation.findings import find
 from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
 from modsmith.evaluation.page import render_page, words_of
 from modsmith.evaluation.page_items import levels, said_of
+from modsmith.evaluation.provenance import provenance_rows
 from modsmith.evaluation.report_plots import spaced
 from modsmith.files import atomic_write
 
@@ -167,6 +168,6 @@ def _markdown_report(summary: Mapping[str, Any]) -> str:
             told = f"gold {levels(item['gold'], 'allowed')}, said {said_of(item, board.best)}"
             parts.append(f"- {_markdown(one['type'])}: {_markdown(title)} ({_markdown(told)})")
     parts += ["", "## Provenance", ""]
-    for key, value in (summary.get("provenance") or {}).items():
+    for key, value in provenance_rows(summary.get("provenance") or {}):
         parts.append(f"- {_markdown(spaced(key))}: {_markdown(words_of(value))}")
     return "\n".join(parts) + "\n"

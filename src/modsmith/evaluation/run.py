@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import platform
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from modsmith import __version__
-from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
+from modsmith.corpus import Example, load_corpus, of_split
 from modsmith.errors import UserError
 from modsmith.evaluation.gate import judge_release, read_sheet
 from modsmith.evaluation.judged import CORPUS, Judged, item_records
 from modsmith.evaluation.mistakes import describe_items, find_mistakes
 from modsmith.evaluation.probes import EMBEDDINGS, fit_probes
+from modsmith.evaluation.provenance import common_provenance, describe_baselines, describe_corpus, describe_suite
 from modsmith.evaluation.remote import Address, ChatModel, ModerationRoute
 from modsmith.evaluation.report import Board, print_comparison, write_report
 from modsmith.evaluation.side_by_side import side_by_side
@@ -113,7 +109,10 @@ def evaluate_models(
     sets = [Judged(CORPUS, test, verdicts), *map(_unjudged, suites)]
     not_run: dict[str, str] = {}
 
-    def judge_all(name: str, system: System, tick: Callable[[int], None] | None) -> None:
+    abouts: dict[str, dict[str, Any]] = {}
+
+    def judge_all(name: str, system: System, tick: Callable[[int], None] | None, about: dict[str, Any]) -> None:
+        abouts[name] = about | getattr(system, "provenance", {})
         remembering = Remembering(system)
         try:
             said = [remembering.rate([example.listing for example in one.examples], tick) for one in sets]
@@ -126,34 +125,27 @@ def evaluate_models(
             one.verdicts[name] = found
 
     for name, model, mode in named:
-        judge_all(name, Judge.load(model, policy, mode), count)
+        about = {"kind": "model", "model": model, "mode": mode}
+        judge_all(name, Judge.load(model, policy, mode), count, about)
     for kind, address in addresses:
         log = out / "answers" / f"{kind}-{_file_name(address.name)}.jsonl"
         remote = (ChatModel if kind == "chat" else ModerationRoute)(address, policy, log, more.key)
-        judge_all(address.name, remote, count)
+        judge_all(address.name, remote, count, {"kind": kind, "model": address.model})
     if baselines or more.embeddings:
         learn_from = of_split(load_corpus(train_corpus, policy), "train")
         held = {example.group for example in whole}
         learn_from = [example for example in learn_from if example.group not in held]
+        learnt = describe_baselines(train_corpus, learn_from, seed)
         for name, probe in _baselines(learn_from, policy, seed, baselines, more.embeddings):
-            judge_all(name, probe, None)
+            judge_all(name, probe, None, learnt)
     if not verdicts:
         raise UserError("no system could be measured: " + "; ".join(f"{name}: {why}" for name, why in not_run.items()))
 
-    provenance = {
-        "command": " ".join(["modsmith", *sys.argv[1:]]),
-        "date": time.strftime("%Y-%m-%d"),
-        "corpus": corpus,
-        "split": split if len(test) == len(whole) else f"{split}, {len(test)} of its {len(whole)} listings",
-        "corpus hash": corpus_hash(examples),
-        "policy": policy.version_label,
-        "models": ", ".join(f"{name} = {model}:{mode}" for name, model, mode in named),
-        **({"servers": ", ".join(f"{a.name} = {kind} {a.model}" for kind, a in addresses)} if addresses else {}),
-        **({"base rate": more.base_rate} if more.base_rate is not None else {}),
-        "seed": seed,
-        "resamples": resamples,
-        "versions": f"modsmith {__version__}, torch {version('torch')}, transformers {version('transformers')}, "
-        f"Python {platform.python_version()}",
+    provenance = common_provenance(policy, resamples, seed, more.base_rate)
+    provenance["systems"] = {name: about for name, about in abouts.items() if name in verdicts}
+    provenance["data"] = {
+        CORPUS: describe_corpus(corpus, split, examples, whole, test),
+        **{suite.name: describe_suite(suite) for suite in suites},
     }
     summary = summarise(verdicts, test, policy, provenance, resamples, seed, more.base_rate)
     if not_run:
@@ -161,7 +153,9 @@ def evaluate_models(
     if suites or suites_not_run:
         measured = {
             suite.name: {
-                name: measure_suite(suite, said, policy, resamples, seed) for name, said in judged.verdicts.items()
+                name: {"from": {"system": name, "data": suite.name}}
+                | measure_suite(suite, said, policy, resamples, seed)
+                for name, said in judged.verdicts.items()
             }
             for suite, judged in zip(suites, sets[1:], strict=True)
         }

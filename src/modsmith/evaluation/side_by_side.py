@@ -20,9 +20,9 @@ SHOWN_OF_SUITE = 12
 
 
 def side_by_side(sets: Sequence[Judged], pair: tuple[str, str], policy: Policy) -> dict[str, Any]:
-    """`{"a", "b", "sets": [{"set", "listings", "both_right", "both_wrong", "only_a_count", "only_b_count", "mcnemar_p",
-    "only_a": [key], "only_b": [key]}]}`: the keys (`Judged.key`) of the items that only one gets right, those with the
-    costliest mistake of the other first. Raises `UserError` for unknown names.
+    """`{"a", "b", "sets": [{"from", "set", "listings", "both_right", "both_wrong", "only_a_count", "only_b_count",
+    "mcnemar_p", "only_a": [key], "only_b": [key]}]}`: the keys (`Judged.key`) of the items that only one gets right,
+    those with the costliest mistake of the other first. Raises `UserError` for unknown names.
     """
     known = sets[0].verdicts
     if unknown := [name for name in pair if name not in known]:
@@ -33,6 +33,7 @@ def side_by_side(sets: Sequence[Judged], pair: tuple[str, str], policy: Policy) 
 def _of_set(judged: Judged, pair: tuple[str, str], policy: Policy) -> dict[str, Any]:
     ours, theirs = (compare(judged.examples, judged.verdicts[name], policy) for name in pair)
     found: dict[str, Any] = {
+        "from": {"systems": list(pair), "data": judged.name},
         "set": judged.name,
         "listings": len(judged.examples),
         "both_right": int((ours.right_N & theirs.right_N).sum()),

@@ -3,16 +3,18 @@
     {"provenance": {...},
      "data": {"examples", "groups", "violating", "kinds": {kind: n}, "by_category": {category: gold listings rated >= 3}},
      "systems": {name: {
-        "metrics": {metric: {"value", "low", "high"} | None},
-        "per_category": {category: {metric: {"value", "low", "high"} | None, ..., "support": n}},
+        "from": {"system", "data"},
+        "metrics": {metric: {"value", "low", "high", "n"} | None},
+        "per_category": {category: {metric: {"value", "low", "high", "n"} | None, ..., "support": n}},
         "confusion": {"tp", "fp", "fn", "tn"},
         "rating_confusion": 5 x 5 (gold x predicted) | None,
         "score_histogram": {"edges", "allowed", "violating"} | None,
         "reliability": {"edges", "count", "said", "true"} | None}},
-     "paired": [{"a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
+     "paired": [{"from", "a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
 
 `run` adds `suites`, `compare`, `acceptance`, `not_run`, every shown system's `mistakes`, and the `items` they point to (see
 `suites.measure`, `side_by_side`, `gate`, `mistakes`).
+`from` names entries of the provenance (`provenance`); `n` is how many listings, pairs or cells a number is computed from.
 What is undefined or not reported is `None`. Numbers are rounded to six decimals.
 """  # noqa: E501 - the schema
 
@@ -34,6 +36,7 @@ from modsmith.evaluation.intervals import (
     draw_weights,
     intervals,
 )
+from modsmith.evaluation.judged import CORPUS
 from modsmith.evaluation.metrics import confusion, rating_confusion, replicate
 from modsmith.evaluation.outcomes import Array, Outcomes, compare
 from modsmith.evaluation.paired import holm, permutation_p
@@ -88,19 +91,22 @@ def summarise(
             "kinds": dict(Counter(example.kind for example in examples)),
             "by_category": dict(zip(first.categories, first.violates_NC.sum(0).tolist(), strict=True)),
         },
-        "systems": {name: _describe(system, weights_RG, base_rate) for name, system in measured.items()},
+        "systems": {name: _describe(name, system, weights_RG, base_rate) for name, system in measured.items()},
         "paired": _paired(measured, seed),
     }
 
 
-def _describe(system: _System, weights_RG: Array, base_rate: float | None) -> dict[str, Any]:
+def _describe(name: str, system: _System, weights_RG: Array, base_rate: float | None) -> dict[str, Any]:
     outcomes = system.outcomes
     at_base = {} if base_rate is None else {"precision_at_base": base_rate_interval(outcomes, weights_RG, base_rate)}
     support = outcomes.violates_NC.sum(0).tolist()
     return {
-        "metrics": {name: _json(found) for name, found in (intervals(outcomes, system.replicates) | at_base).items()},
+        "from": {"system": name, "data": CORPUS},
+        "metrics": {
+            metric: _json(found) for metric, found in (intervals(outcomes, system.replicates) | at_base).items()
+        },
         "per_category": {
-            category: {name: _json(interval) for name, interval in found.items()} | {"support": count}
+            category: {metric: _json(interval) for metric, interval in found.items()} | {"support": count}
             for (category, found), count in zip(category_intervals(outcomes, weights_RG).items(), support, strict=True)
         },
         "confusion": confusion(outcomes),
@@ -110,10 +116,11 @@ def _describe(system: _System, weights_RG: Array, base_rate: float | None) -> di
     }
 
 
-def _json(interval: Interval) -> dict[str, float | None] | None:
+def _json(interval: Interval) -> dict[str, Any] | None:
     if interval.value is None:
         return None
-    return {"value": _round(interval.value), "low": _round(interval.low), "high": _round(interval.high)}
+    low, high = _round(interval.low), _round(interval.high)
+    return {"value": _round(interval.value), "low": low, "high": high, "n": interval.n}
 
 
 def _round(value: float | None) -> float | None:
@@ -159,6 +166,7 @@ def _paired(measured: Mapping[str, _System], seed: int) -> list[dict[str, Any]]:
             gap = difference(metric, ours.outcomes, theirs.outcomes, ours.replicates, theirs.replicates, chance[metric])
             rows.append(
                 {
+                    "from": {"systems": [a, b], "data": CORPUS},
                     "a": a,
                     "b": b,
                     "metric": metric,
