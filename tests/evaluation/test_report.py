@@ -153,7 +153,16 @@ def make_summary() -> dict[str, Any]:
         },
         "items": {f"i-{place}": make_item(place, ("sft+grpo-think", "bag of words")) for place in range(40)},
         "paired": [
-            {"a": a, "b": b, "metric": metric, "difference": difference, "low": low, "high": high, "p": p}
+            {
+                "a": a,
+                "b": b,
+                "metric": metric,
+                "difference": difference,
+                "low": low,
+                "high": high,
+                "p": p,
+                "p_holm": None if p is None else min(1.0, 4 * p),
+            }
             for a, b, metric, difference, low, high, p in (
                 ("sft+grpo-think", "bag of words", "f1", 0.18, 0.1, 0.26, 0.0002),
                 ("sft+grpo-think", "sft-direct", "f1", 0.03, -0.02, 0.08, 0.21),
@@ -356,7 +365,7 @@ def test_long_lists_of_mistakes_are_cut_and_say_so(tmp_path: Path) -> None:
 def test_verdict_names_the_best_model_and_bag_of_words() -> None:
     finding = find(make_summary())
     assert finding.headline == "sft+grpo-think clearly beats bag of words: F1 0.82 against 0.64."
-    assert "+0.18 (+0.10 to +0.26)" in finding.facts[0].text
+    assert "+0.18 (+0.10 to +0.26, p < 0.001)" in finding.facts[0].text
     assert [fact.figure for fact in finding.facts[1:3]] == ["17", "14"]
     assert finding.facts[1].note == "of 94 violating"
     assert "runner-up is sft-direct" in finding.cautions[0]
@@ -366,18 +375,21 @@ def test_verdict_names_the_best_model_and_bag_of_words() -> None:
 @pytest.mark.parametrize(
     ("model", "paired", "expected"),
     [
-        (0.70, [], "is not clearly better than bag of words"),
-        (0.76, [], "clearly beats bag of words"),
-        (0.40, [], "is worse than bag of words"),
-        (0.76, [{"a": "bag of words", "b": "model", "difference": -0.12, "low": -0.3, "high": 0.1}], "is not clearly"),
-        (0.70, [{"a": "bag of words", "b": "model", "difference": -0.06, "low": -0.1, "high": -0.01}], "clearly beats"),
-        (0.70, [{"a": "model", "b": "bag of words", "difference": None, "low": None, "high": None}], "is not clearly"),
+        (0.76, [], "is not clearly better than bag of words"),
+        (0.40, [], "is not clearly better"),
+        (0.76, [{"a": "model", "b": "bag of words", "difference": 0.12, "p_holm": 0.049}], "clearly beats"),
+        (0.40, [{"a": "model", "b": "bag of words", "difference": -0.24, "p_holm": 0.001}], "is worse than bag of"),
+        (0.76, [{"a": "bag of words", "b": "model", "difference": -0.12, "p_holm": 0.01}], "clearly beats"),
+        (0.76, [{"a": "model", "b": "bag of words", "difference": 0.12, "p_holm": 0.05}], "is not clearly"),
+        (0.76, [{"a": "model", "b": "bag of words", "difference": 0.12, "p_holm": None}], "is not clearly"),
+        (0.70, [{"a": "model", "b": "bag of words", "difference": None, "p_holm": None}], "is not clearly"),
     ],
 )
-def test_verdict_never_claims_more_than_the_intervals(model: float, paired: list[Any], expected: str) -> None:
+def test_a_difference_is_claimed_by_holms_p_alone(model: float, paired: list[Any], expected: str) -> None:
+    """Its interval and an uncorrected p, both of which say "clearly" here, do not count."""
     systems = {"model": make_system(model, 1), "bag of words": make_system(0.64, 2)}
-    summary = {"systems": systems, "paired": [{"metric": "f1", "p": 0.1} | pair for pair in paired]}
-    assert expected in find(summary).headline
+    ends = {"metric": "f1", "p": 0.001, "low": 0.01, "high": 0.3}
+    assert expected in find({"systems": systems, "paired": [ends | pair for pair in paired]}).headline
 
 
 def test_verdict_without_models_or_without_bag_of_words() -> None:

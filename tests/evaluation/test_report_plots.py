@@ -50,12 +50,23 @@ def test_estimate_reads_what_a_summary_holds() -> None:
 def test_paired_rows_know_which_direction_is_better() -> None:
     ends = [("f1", 0.1, 0.26), ("f1", -0.02, 0.08), ("f1", -0.07, -0.01), ("fpr", -0.14, -0.03), ("recall", None, None)]
     paired = [
-        {"a": "x", "b": "y", "metric": metric, "difference": low, "low": low, "high": high, "p": 0.0004}
+        {
+            "a": "x",
+            "b": "y",
+            "metric": metric,
+            "difference": low,
+            "low": low,
+            "high": high,
+            "p": 0.0004,
+            "p_holm": 0.0008 if low and (low > 0) == (high > 0) else 0.3,
+        }
         for metric, low, high in ends
     ]
     rows = paired_rows(paired)
     assert [row.style for _, row in rows] == ["better", "unclear", "worse", "better", "unclear"]
-    assert [row.note for _, row in rows] == ["p < 0.001"] * 5
+    assert [row.note for _, row in rows] == ["p < 0.001", "p = 0.300", "p < 0.001", "p < 0.001", "p = 0.300"]
+    assert paired_rows([paired[0] | {"p_holm": 0.06}])[0][1].style == "unclear", "whatever the interval says"
+    assert paired_rows([paired[0] | {"p_holm": None}])[0][1].style == "unclear"
     low, *_, high = difference_ticks(row for _, row in rows)
     assert (low, high) == (-0.3, 0.3)
 

@@ -18,6 +18,8 @@ import numpy as np
 from modsmith.evaluation.metrics import replicate
 from modsmith.evaluation.outcomes import Array, Outcomes
 
+SIGNIFICANT = 0.05
+"""A difference whose p, after Holm, is not below this is never called one."""
 SHUFFLES = 4999
 """The smallest p is 1 / 5000: small enough to survive Holm's correction over some dozen comparisons."""
 _ROWS = 1000

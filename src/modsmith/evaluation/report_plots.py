@@ -17,6 +17,7 @@ from typing import Any
 from markupsafe import Markup
 
 from modsmith.evaluation.labels import metric_of
+from modsmith.evaluation.paired import SIGNIFICANT
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
@@ -105,15 +106,15 @@ class Row:
 
 
 def paired_rows(paired: Sequence[Mapping[str, Any]]) -> list[tuple[str, Row]]:
-    """(metric label, row) per paired difference a - b; the row's style says whether a is better, worse or unclear."""
+    """(metric label, row) per paired difference a - b; the row's style says whether a is better or worse by the
+    paired test with Holm's correction, or unclear."""
     found = []
     for pair in paired:
         metric = metric_of(pair["metric"])
         e = Estimate.read({**pair, "value": pair.get("difference")})
-        ahead = (e.ends[0] > 0) - (e.ends[1] < 0) if e and e.ends else 0
         corrected = Estimate.read(pair.get("p_holm"))
-        if corrected is not None and corrected.value >= 0.05:
-            ahead = 0
+        sure = e is not None and corrected is not None and corrected.value < SIGNIFICANT
+        ahead = (e.value > 0) - (e.value < 0) if e and sure else 0
         style = {0: "unclear", 1: "better", -1: "worse"}[-ahead if metric.lower else ahead]
         p = corrected or Estimate.read(pair.get("p"))
         note = "" if p is None else "p < 0.001" if p.value < 0.001 else f"p = {p.value:.3f}"
