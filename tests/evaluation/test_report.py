@@ -449,4 +449,33 @@ def test_terminal_table_never_cuts_a_number(width: int) -> None:
     assert "…" not in text
     assert max(len(line) for line in text.splitlines()) <= width
     assert "0.82" in text
-    assert ("Parse rate" in text) == (width >= 120)
+    assert ("Failed answers" in text) == (width >= 120)
+
+
+def test_failed_answers_stand_in_the_main_tables(tmp_path: Path) -> None:
+    systems = {"sure": make_system(0.7, 1), "shaky": make_system(0.8, 2)}
+    systems["sure"]["metrics"]["failure_rate"] = {"value": 0.0, "low": 0.0, "high": 0.01}
+    systems["shaky"]["metrics"]["failure_rate"] = {"value": 0.07, "low": 0.04, "high": 0.1}
+    card = {
+        "title": "Twins",
+        "question": "?",
+        "answer": "fpr",
+        "columns": ["fpr"],
+        "labels": "",
+        "source": "",
+        "licence": "",
+    }
+    answer = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 9}
+    results = {
+        name: {"answer": answer, "failure_rate": share, "rows": []} for name, share in (("sure", 0), ("shaky", 0.4))
+    }
+    suites = {"twins": {"card": card, "listings": 30, "systems": results}, "x": {"card": card, "not_run": "no file"}}
+    paths = write_report({"systems": systems, "suites": suites}, tmp_path)
+    rows = {
+        line.split("|")[1].strip(): line for line in paths["markdown"].read_text("utf-8").splitlines() if "|" in line
+    }
+    assert "Failed answers" in rows["System"] and "0.07 <sub>0.04–0.10</sub>" in rows["shaky"]
+    assert rows["Twins"].count("failed") == 1 and "40\u00a0% failed" in rows["Twins"]
+    assert rows["All suites that were run"].endswith("| 40\u00a0% | 0\u00a0% |")
+    page = Page(paths["html"].read_text("utf-8")).text
+    assert "40\u00a0% failed" in page and "Failed answers" in page and "failed answers, which count as wrong" in page

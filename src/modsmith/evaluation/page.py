@@ -31,11 +31,24 @@ def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         finding=finding,
         metrics=METRICS,
         more=[m for m in METRICS if m not in COLUMNS and any(board.get(name, m) for name in board.systems)],
+        failed=failed_in_suites(summary),
         items=shown_mistakes(summary, board),
         pairs=pairs,
         pair_ticks=plots.difference_ticks(row for _, row in pairs),
         panels=plots.training_panels(training),
     )
+
+
+def failed_in_suites(summary: Mapping[str, Any]) -> dict[str, float]:
+    """System -> share of its answers over all suites that could not be used; systems without one are left out."""
+    asked: dict[str, int] = {}
+    failed: dict[str, float] = {}
+    for suite in (summary.get("suites") or {}).values():
+        for name, result in (suite.get("systems") or {}).items():
+            if (share := result.get("failure_rate")) is not None:
+                asked[name] = asked.get(name, 0) + suite["listings"]
+                failed[name] = failed.get(name, 0.0) + share * suite["listings"]
+    return {name: failed[name] / count for name, count in asked.items() if count}
 
 
 def words_of(value: Any) -> str:

@@ -16,7 +16,7 @@ from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.board import Board, is_probe
 from modsmith.evaluation.findings import find
 from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
-from modsmith.evaluation.page import render_page, words_of
+from modsmith.evaluation.page import failed_in_suites, render_page, words_of
 from modsmith.evaluation.page_items import levels, said_of
 from modsmith.evaluation.provenance import provenance_rows
 from modsmith.evaluation.report_plots import spaced
@@ -131,8 +131,17 @@ def _suites_markdown(summary: Mapping[str, Any], board: Board) -> list[str]:
         else:
             found = [plots.Estimate.read((suite["systems"].get(name) or {}).get("answer")) for name in names]
             cells = [e.text + (f" <sub>{e.interval}</sub>" if e.interval else "") if e else "n/a" for e in found]
+        if not suite.get("not_run"):
+            failed = [(suite["systems"].get(name) or {}).get("failure_rate") for name in names]
+            cells = [
+                f"{cell} <sub>{plots.percent(share)} failed</sub>" if share else cell
+                for cell, share in zip(cells, failed, strict=True)
+            ]
         label = metric_of(card["answer"]).label
         lines.append(f"| {_markdown(card['title'])} | {label} | {' | '.join(cells)} |")
+    shares = failed_in_suites(summary)
+    told = [plots.percent(shares[name]) if name in shares else "n/a" for name in names]
+    lines.append(f"| All suites that were run | Failed answers | {' | '.join(told)} |")
     return [*lines, ""]
 
 
