@@ -356,7 +356,7 @@ def test_long_lists_of_mistakes_are_cut_and_say_so(tmp_path: Path) -> None:
     summary["items"] = {f"i-{place}": make_item(place, ["model"]) for place in range(320)}
     page = Page(write_report(summary, tmp_path)["html"].read_text())
     assert sum(tag == "article" for tag, _ in page.tags) == 300
-    assert "the first 300 on this page" in page.text
+    assert "the first 300 of 320 on this page" in page.text
 
 
 # --- the verdict -----------------------------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ def test_failed_answers_stand_in_the_main_tables(tmp_path: Path) -> None:
     results = {
         name: {"answer": answer, "failure_rate": share, "rows": []} for name, share in (("sure", 0), ("shaky", 0.4))
     }
-    suites = {"twins": {"card": card, "listings": 30, "systems": results}, "x": {"card": card, "not_run": "no file"}}
+    suites = {"twins": {"card": card, "listings": 30, "systems": results}, "x": {"card": card | {"title": "X"}, "not_run": "-"}}
     paths = write_report({"systems": systems, "suites": suites}, tmp_path)
     rows = {
         line.split("|")[1].strip(): line for line in paths["markdown"].read_text("utf-8").splitlines() if "|" in line
