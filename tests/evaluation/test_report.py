@@ -469,7 +469,10 @@ def test_failed_answers_stand_in_the_main_tables(tmp_path: Path) -> None:
     results = {
         name: {"answer": answer, "failure_rate": share, "rows": []} for name, share in (("sure", 0), ("shaky", 0.4))
     }
-    suites = {"twins": {"card": card, "listings": 30, "systems": results}, "x": {"card": card | {"title": "X"}, "not_run": "-"}}
+    suites = {
+        "twins": {"card": card, "listings": 30, "systems": results},
+        "x": {"card": card | {"title": "X"}, "not_run": "-"},
+    }
     paths = write_report({"systems": systems, "suites": suites}, tmp_path)
     rows = {
         line.split("|")[1].strip(): line for line in paths["markdown"].read_text("utf-8").splitlines() if "|" in line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from modsmith.evaluation import METRICS, Prediction, bootstrap, paired_difference, summarise
 from modsmith.evaluation.report import write_report
+from modsmith.evaluation.report_plots import number
 from modsmith.evaluation.summary import PAIRED_METRICS
 
 PROVENANCE = {"model": "m", "seed": 3}
@@ -30,7 +32,7 @@ def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
     examples, systems = data
     found = summarise(systems, examples, make.policy(), PROVENANCE, resamples=50)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert list(found) == ["provenance", "data", "systems", "paired"]
+    assert list(found) == ["provenance", "fpr_limit", "data", "systems", "paired"]
     assert found["provenance"] == PROVENANCE
     assert found["data"]["examples"] == len(examples) == sum(found["data"]["kinds"].values())
     assert found["data"]["groups"] == len({example.group for example in examples})
@@ -40,6 +42,7 @@ def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
     for system in found["systems"].values():
         assert set(system) == {
             "from", "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability",
+            "before_calibration",
         }  # fmt: skip
         assert list(system["metrics"]) == list(METRICS)
         assert sum(system["confusion"].values()) == len(examples)
@@ -110,3 +113,40 @@ def test_the_report_takes_it(make: SimpleNamespace, data: Any, tmp_path: Path) -
     found = summarise(systems, examples, make.policy(), PROVENANCE, resamples=20)
     paths = write_report(found, tmp_path)
     assert json.loads(paths["json"].read_text("utf-8")) == found
+
+
+def test_the_page_has_a_table_of_categories(make: SimpleNamespace, data: Any, tmp_path: Path) -> None:
+    examples, systems = data
+    strict, wide = (
+        summarise(systems, examples, make.policy(), {}, resamples=20, fpr_limit=limit) for limit in (0.02, 0.5)
+    )
+    one, other = (
+        found["systems"]["good"]["per_category"]["spam"]["recall_at_fpr"]["value"] for found in (strict, wide)
+    )
+    assert one < other
+    page = write_report(strict, tmp_path)["html"].read_text("utf-8")
+    table = page.split('class="categories"')[1].split("</table>")[0]
+    for label in ("MCC", "AUPRC", "Recall at fixed FPR", "FPR 2\u00a0%", "ECE", "spam", "iptv"):
+        assert label in table
+    assert number(one) in table
+
+
+def test_reliability_before_and_after_calibration(make: SimpleNamespace, tmp_path: Path) -> None:
+    """Before, every listing is said to violate with 0.95; after, with what is so. Silence is in neither curve."""
+    examples = [make.example(str(n), {"spam": 3} if n % 2 else {}) for n in range(40)]
+    verdicts = [
+        replace(make.verdict(e.id, dict(e.ratings), {"spam": 0.9 if e.violates else 0.1}), uncalibrated={"spam": 0.95})
+        for e in examples
+    ]
+    verdicts[0] = make.unparsed("0")
+    found = summarise({"model": verdicts}, examples, make.policy(), {}, resamples=20)
+    system = found["systems"]["model"]
+    before = system["before_calibration"]
+    assert before["reliability"]["count"] == [0] * 9 + [39] and system["reliability"]["count"][9] == 20
+    assert before["ece"]["value"] == pytest.approx((39 * 0.95 - 20 + 1) / 40) and before["ece"]["n"] == 40
+    assert system["metrics"]["ece"]["value"] == pytest.approx((39 * 0.1 + 1) / 40)
+    page = write_report(found, tmp_path)["html"].read_text("utf-8")
+    assert 'class="dot before"' in page and 'class="dot after"' in page and "before calibration, ECE" in page
+    plain = summarise({"model": [replace(v, uncalibrated=None) for v in verdicts]}, examples, make.policy(), {}, 20)
+    assert plain["systems"]["model"]["before_calibration"] is None
+    assert "before calibration, ECE" not in write_report(plain, tmp_path)["html"].read_text("utf-8")

@@ -52,6 +52,16 @@ def test_a_judge_says_which_weights_and_calibration_it_has(word_judge: Judge, tm
     assert word_judge.provenance["calibration"] == known["calibration"]
 
 
+def test_scores_before_calibration_are_kept_aside(word_judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(id="1", title="rarest")
+    raw = word_judge.rate([listing])[0]
+    assert raw.uncalibrated is None, "nothing was calibrated"
+    monkeypatch.setattr(word_judge, "calibration", Calibration(bias=(0.0, 0.0, -3.2, -3.2)))
+    verdict = word_judge.rate([listing])[0]
+    assert verdict.uncalibrated == pytest.approx(raw.scores) and verdict.scores != raw.scores
+    assert "uncalibrated" not in verdict.to_record()
+
+
 def test_the_policys_thresholds_decide(word_judge: Judge) -> None:
     """0.94 at rating 3 or above: false_rarity disallows from 0.4, as its policy says."""
     verdict = word_judge.rate([Listing(id="1", title="rarest")])[0]

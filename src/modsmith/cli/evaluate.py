@@ -28,6 +28,9 @@ def evaluate(
     base_rate: Annotated[
         float | None, typer.Option(help="Share of violations in your own traffic, such as 0.02, for precision there.")
     ] = None,
+    fpr: Annotated[
+        float, typer.Option(help="Share of allowed listings that may be flagged where recall is read at a fixed FPR.")
+    ] = 0.05,
     chat: Annotated[
         list[str], typer.Option("--chat", help="[NAME=]MODEL@ADDRESS: a chat model with the policy in its prompt.")
     ] = [],  # noqa: B006
@@ -66,7 +69,7 @@ def evaluate(
     from modsmith.terminal import file_progress
 
     key = os.environ.get("MODSMITH_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
-    more = More(suite, limit, data, base_rate, chat, moderation, key, embeddings, compare, sheet)
+    more = More(suite, limit, data, base_rate, fpr, chat, moderation, key, embeddings, compare, sheet)
     with file_progress("evaluating") as progress:
         report = evaluate_models(
             corpus, model, rules, out, split=split, baselines=baselines, train_corpus=train_corpus,

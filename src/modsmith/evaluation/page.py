@@ -9,7 +9,7 @@ from typing import Any
 from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.board import Board
 from modsmith.evaluation.findings import find
-from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
+from modsmith.evaluation.labels import CATEGORY_COLUMNS, COLUMNS, METRICS, metric_of
 from modsmith.evaluation.look import page_environment
 from modsmith.evaluation.page_items import MISTAKES_SHOWN, said_of, show, shown_mistakes
 from modsmith.evaluation.provenance import provenance_rows
@@ -20,7 +20,13 @@ def render_page(summary: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     """The HTML page. Its one script is allowed by hash, so that no text could run even if it escaped its element."""
     board, finding = Board.of(summary), find(summary)
     environment = page_environment("modsmith.evaluation")
-    environment.globals |= {"plots": plots, "spaced": spaced, "columns": COLUMNS, "metric_of": metric_of}
+    environment.globals |= {
+        "plots": plots,
+        "spaced": spaced,
+        "columns": COLUMNS,
+        "category_columns": CATEGORY_COLUMNS,
+        "metric_of": metric_of,
+    }
     systems, known = board.models + board.probes, summary.get("items") or {}
     environment.globals |= {"provenance_rows": provenance_rows, "said_of": said_of, "most": MISTAKES_SHOWN}
     environment.filters |= {"shown": lambda key: show(known[key], systems), "words": words_of}

@@ -17,6 +17,7 @@ from modsmith.evaluation.judged import CORPUS, Judged, item_records
 from modsmith.evaluation.mistakes import describe_items, find_mistakes
 from modsmith.evaluation.probes import EMBEDDINGS, fit_probes
 from modsmith.evaluation.provenance import common_provenance, describe_baselines, describe_corpus, describe_suite
+from modsmith.evaluation.ranks import FPR_LIMIT
 from modsmith.evaluation.remote import Address, ChatModel, ModerationRoute
 from modsmith.evaluation.report import Board, print_comparison, write_report
 from modsmith.evaluation.side_by_side import side_by_side
@@ -47,6 +48,8 @@ class More:
     """Folder of the public sets."""
     base_rate: float | None = None
     """Share of disallowed listings in the customer's own traffic."""
+    fpr_limit: float = FPR_LIMIT
+    """The false-positive rate at which recall is read."""
     chats: Sequence[str] = ()
     """`[NAME=]MODEL@ADDRESS` of chat models."""
     moderations: Sequence[str] = ()
@@ -60,6 +63,8 @@ class More:
     def __post_init__(self) -> None:
         if self.base_rate is not None and not 0 < self.base_rate < 1:
             raise UserError(f"--base-rate {self.base_rate}: give a share between 0 and 1, such as 0.02")
+        if not 0 < self.fpr_limit < 1:
+            raise UserError(f"--fpr {self.fpr_limit}: give a share between 0 and 1, such as 0.05")
 
     @property
     def suite_names(self) -> list[str]:
@@ -147,7 +152,7 @@ def evaluate_models(
         CORPUS: describe_corpus(corpus, split, examples, whole, test),
         **{suite.name: describe_suite(suite) for suite in suites},
     }
-    summary = summarise(verdicts, test, policy, provenance, resamples, seed, more.base_rate)
+    summary = summarise(verdicts, test, policy, provenance, resamples, seed, more.base_rate, more.fpr_limit)
     if not_run:
         summary["not_run"] = not_run
     if suites or suites_not_run:

@@ -1,6 +1,7 @@
 """The summary: one JSON-ready dict with everything the evaluation found. `report.write_report` tells it to people.
 
     {"provenance": {...},
+     "fpr_limit": share of allowed listings that may be flagged in `recall_at_fpr`,
      "data": {"examples", "groups", "violating", "kinds": {kind: n}, "by_category": {category: gold listings rated >= 3}},
      "systems": {name: {
         "from": {"system", "data"},
@@ -9,7 +10,8 @@
         "confusion": {"tp", "fp", "fn", "tn"},
         "rating_confusion": 5 x 5 (gold x predicted) | None,
         "score_histogram": {"edges", "allowed", "violating"} | None,
-        "reliability": {"edges", "count", "said", "true"} | None}},
+        "reliability": {"edges", "count", "said", "true"} | None,
+        "before_calibration": {"ece": {"value", "low", "high", "n"}, "reliability": {...}} | None}},
      "paired": [{"from", "a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
 
 `run` adds `suites`, `compare`, `acceptance`, `not_run`, every shown system's `mistakes`, and the `items` they point to (see
@@ -22,7 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ from modsmith.evaluation.metrics import confusion, rating_confusion, replicate
 from modsmith.evaluation.outcomes import Array, Outcomes, compare
 from modsmith.evaluation.paired import holm, permutation_p
 from modsmith.evaluation.probes import BASELINES
+from modsmith.evaluation.ranks import FPR_LIMIT
 from modsmith.evaluation.reliability import reliability_curve
 from modsmith.policy import Policy
 from modsmith.ratings import Verdict
@@ -64,9 +67,11 @@ def summarise(
     resamples: int = 1000,
     seed: int = 0,
     base_rate: float | None = None,
+    fpr_limit: float = FPR_LIMIT,
 ) -> dict[str, Any]:
     """Measure every system on the same examples and the same resamples. `provenance` is kept as given. With a
-    `base_rate` (share of disallowed listings in the customer's traffic, 0..1) there is a `precision_at_base` too.
+    `base_rate` (share of disallowed listings in the customer's traffic, 0..1) there is a `precision_at_base` too;
+    `recall_at_fpr` is read where the share `fpr_limit` of allowed listings is flagged.
 
     Raises `ValueError` when there is no system, and as `outcomes.compare`, naming the system.
     """
@@ -80,10 +85,11 @@ def summarise(
             outcomes = compare(examples, verdicts, policy)
         except ValueError as error:
             raise ValueError(f"system {name!r}: {error}") from error
-        measured[name] = _System(outcomes, replicate(outcomes, weights_RG))
+        measured[name] = _System(outcomes, replicate(outcomes, weights_RG, fpr_limit=fpr_limit))
     first = next(iter(measured.values())).outcomes
     return {
         "provenance": provenance,
+        "fpr_limit": fpr_limit,
         "data": {
             "examples": len(examples),
             "groups": groups,
@@ -91,12 +97,16 @@ def summarise(
             "kinds": dict(Counter(example.kind for example in examples)),
             "by_category": dict(zip(first.categories, first.violates_NC.sum(0).tolist(), strict=True)),
         },
-        "systems": {name: _describe(name, system, weights_RG, base_rate) for name, system in measured.items()},
+        "systems": {
+            name: _describe(name, system, weights_RG, base_rate, fpr_limit) for name, system in measured.items()
+        },
         "paired": _paired(measured, seed),
     }
 
 
-def _describe(name: str, system: _System, weights_RG: Array, base_rate: float | None) -> dict[str, Any]:
+def _describe(
+    name: str, system: _System, weights_RG: Array, base_rate: float | None, fpr_limit: float
+) -> dict[str, Any]:
     outcomes = system.outcomes
     at_base = {} if base_rate is None else {"precision_at_base": base_rate_interval(outcomes, weights_RG, base_rate)}
     support = outcomes.violates_NC.sum(0).tolist()
@@ -107,12 +117,15 @@ def _describe(name: str, system: _System, weights_RG: Array, base_rate: float | 
         },
         "per_category": {
             category: {metric: _json(interval) for metric, interval in found.items()} | {"support": count}
-            for (category, found), count in zip(category_intervals(outcomes, weights_RG).items(), support, strict=True)
+            for (category, found), count in zip(
+                category_intervals(outcomes, weights_RG, fpr_limit).items(), support, strict=True
+            )
         },
         "confusion": confusion(outcomes),
         "rating_confusion": rating_confusion(outcomes),
         "score_histogram": _histogram(outcomes),
-        "reliability": _reliability(outcomes),
+        "reliability": _reliability(outcomes, outcomes.score_N),
+        "before_calibration": _before_calibration(outcomes, weights_RG),
     }
 
 
@@ -139,11 +152,20 @@ def _histogram(outcomes: Outcomes) -> dict[str, list[Any]] | None:
     return {"edges": edges.round(6).tolist(), "allowed": counts[0], "violating": counts[1]}
 
 
-def _reliability(outcomes: Outcomes) -> dict[str, list[Any]] | None:
-    """The reliability curve of the decision scores, unparsed answers left out; `None` for systems without scores."""
-    if outcomes.score_N is None:
+def _reliability(outcomes: Outcomes, score_N: Array | None) -> dict[str, list[Any]] | None:
+    """The reliability curve of decision scores, unparsed answers left out; `None` for systems without scores."""
+    if score_N is None:
         return None
-    return reliability_curve(outcomes.score_N[outcomes.answered_N], outcomes.gold_N[outcomes.answered_N])
+    return reliability_curve(score_N[outcomes.answered_N], outcomes.gold_N[outcomes.answered_N])
+
+
+def _before_calibration(outcomes: Outcomes, weights_RG: Array) -> dict[str, Any] | None:
+    """ECE and reliability curve of the scores as the model gave them; `None` where nothing was calibrated."""
+    if outcomes.uncalibrated_N is None:
+        return None
+    raw = replace(outcomes, score_N=outcomes.uncalibrated_N)
+    ece = intervals(raw, replicate(raw, weights_RG, ["ece"]))["ece"]
+    return {"ece": _json(ece), "reliability": _reliability(raw, raw.score_N)}
 
 
 def _paired(measured: Mapping[str, _System], seed: int) -> list[dict[str, Any]]:

@@ -210,6 +210,11 @@ class Judge:
         probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits, names) for reading in readings])
         at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
         violation_WC = at_least_WCD[..., VIOLATION]
+        uncalibrated = None
+        if self.calibration != Calibration():
+            raw_WCD = np.stack([Calibration().apply(reading.log_digits) for reading in readings])
+            raw_C = raw_WCD[..., VIOLATION:].sum(-1).max(0)
+            uncalibrated = {name: float(score) for name, score in zip(names, raw_C, strict=True)}
         scores = {name: float(score) for name, score in zip(names, violation_WC.max(0), strict=True)}
         review = {name: float(score) for name, score in zip(names, at_least_WCD[..., BORDERLINE].max(0), strict=True)}
         # The highest level that is more likely reached than not: the median of the calibrated distribution.
@@ -224,6 +229,7 @@ class Judge:
             decision=decision,
             ratings=ratings,
             scores=scores,
+            uncalibrated=uncalibrated,
             reasoning=worst.reasoning,
             evidence=grounded_quotes(worst, listing),
         )
