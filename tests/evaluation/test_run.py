@@ -130,6 +130,20 @@ def test_every_number_says_where_it_comes_from(evaluate: Any, tmp_path: Path) ->
     assert "system words" in (folder / "report.md").read_text("utf-8")
 
 
+def test_publishing_and_what_was_not_run(
+    evaluate: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "embeddings_missing", lambda: "it needs a package")
+    (tmp_path / "results.md").write_text("# Results\n\nBy hand.\n")
+    summary, _ = evaluate(["words"], suites=["xstest", "twins"], embeddings=True, publish=tmp_path / "results.md")
+    text = (tmp_path / "results.md").read_text("utf-8")
+    assert text.startswith("# Results\n\nBy hand.\n") and "## All systems" in text
+    told = capsys.readouterr().err
+    assert "NOT RUN: suite xstest: it needs xstest.csv" in told and "MODSMITH_DATA" in told
+    assert "NOT RUN: system MiniLM embeddings: it needs a package" in told
+    assert "MiniLM embeddings" in summary["not_run"] and "twins" not in told
+
+
 @pytest.mark.parametrize(
     ("models", "more", "sentence"),
     [
@@ -137,6 +151,7 @@ def test_every_number_says_where_it_comes_from(evaluate: Any, tmp_path: Path) ->
         (["words"], {"suites": ["twin"]}, "no suite 'twin'"),
         (["words"], {"compare": ("words", "x")}, "no system 'x'"),
         (["words"], {"base_rate": 2.0}, "between 0 and 1"),
+        (["words"], {"fpr_limit": 0.0}, "--fpr 0.0: give a share"),
         (["words"], {"chats": ["m"]}, "--chat 'm'"),
         (["words"], {"sheet": Path("nothing.yaml")}, "cannot read sheet nothing.yaml"),
     ],

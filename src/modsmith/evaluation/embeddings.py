@@ -35,6 +35,15 @@ def fit_embeddings(train: Sequence[Example], policy: Policy, seed: int = 0) -> T
     return TextClassifier(EMBEDDINGS, encode, seen, train, policy, classifier(seed), classifier(seed))
 
 
+def embeddings_missing() -> str:
+    """Why the baseline cannot be run here, or nothing when it can."""
+    try:
+        minilm_folder()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def minilm_folder() -> Path:
     """Where the package keeps the model. Raises `UserError`."""
     spec = find_spec(PACKAGE)

@@ -25,7 +25,7 @@ from modsmith.files import atomic_write
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Board", "comparison_markdown", "find", "is_probe", "print_comparison", "write_report"]
+__all__ = ["Board", "comparison_markdown", "find", "is_probe", "print_comparison", "print_not_run", "write_report"]
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
@@ -71,6 +71,17 @@ def print_comparison(summary: Mapping[str, Any], console: Console) -> None:
                 cells[-1].append(f"\n{e.interval}", style="dim")
         table.add_row(*cells)
     console.print(table)
+
+
+def print_not_run(summary: Mapping[str, Any], console: Console) -> None:
+    """Print, loudly, every system and suite that was asked for and not run, and why."""
+    from rich.text import Text
+
+    suites = (summary.get("suites") or {}).items()
+    missing = [(f"system {name}", why) for name, why in (summary.get("not_run") or {}).items()]
+    missing += [(f"suite {spaced(name)}", suite["not_run"]) for name, suite in suites if suite.get("not_run")]
+    for name, why in missing:
+        console.print(Text("NOT RUN: ", style="bold yellow") + Text(f"{name}: {why}", style="yellow"), soft_wrap=True)
 
 
 def _markdown(text: Any) -> str:

@@ -12,14 +12,16 @@ from rich.console import Console
 
 from modsmith.corpus import Example, load_corpus, of_split
 from modsmith.errors import UserError
+from modsmith.evaluation.embeddings import embeddings_missing
 from modsmith.evaluation.gate import judge_release, read_sheet
 from modsmith.evaluation.judged import CORPUS, Judged, item_records
 from modsmith.evaluation.mistakes import describe_items, find_mistakes
 from modsmith.evaluation.probes import EMBEDDINGS, fit_probes
 from modsmith.evaluation.provenance import common_provenance, describe_baselines, describe_corpus, describe_suite
+from modsmith.evaluation.publish import publish
 from modsmith.evaluation.ranks import FPR_LIMIT
 from modsmith.evaluation.remote import Address, ChatModel, ModerationRoute
-from modsmith.evaluation.report import Board, print_comparison, write_report
+from modsmith.evaluation.report import Board, print_comparison, print_not_run, write_report
 from modsmith.evaluation.side_by_side import side_by_side
 from modsmith.evaluation.suites import NotRunError, Suite, load_suite, suite_names
 from modsmith.evaluation.suites.measure import measure_suite
@@ -59,6 +61,8 @@ class More:
     embeddings: bool = False
     compare: tuple[str, str] | None = None
     sheet: Path | None = None
+    publish: Path | None = None
+    """A Markdown page that takes the report between its markers (`publish`)."""
 
     def __post_init__(self) -> None:
         if self.base_rate is not None and not 0 < self.base_rate < 1:
@@ -136,6 +140,8 @@ def evaluate_models(
         log = out / "answers" / f"{kind}-{_file_name(address.name)}.jsonl"
         remote = (ChatModel if kind == "chat" else ModerationRoute)(address, policy, log, more.key)
         judge_all(address.name, remote, count, {"kind": kind, "model": address.model})
+    if more.embeddings and (why := embeddings_missing()):
+        not_run[EMBEDDINGS] = why
     if baselines or more.embeddings:
         learn_from = of_split(load_corpus(train_corpus, policy), "train")
         held = {example.group for example in whole}
@@ -173,7 +179,11 @@ def evaluate_models(
     with atomic_write(out / "items.jsonl") as file:
         for judged in sets:
             file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in item_records(judged, policy))
+    if more.publish:
+        text = files["markdown"].read_text("utf-8")
+        publish(text.replace(str(more.data), "DATA") if more.data else text, more.publish)  # no path of this machine
     print_comparison(summary, Console())
+    print_not_run(summary, Console(stderr=True))
     return files["html"]
 
 
@@ -255,7 +265,7 @@ def _baselines(
 ) -> Iterator[tuple[str, System]]:
     if probes:
         yield from fit_probes(train, policy, seed).items()
-    if embeddings:
+    if embeddings and not embeddings_missing():
         from modsmith.evaluation.embeddings import fit_embeddings
 
         yield EMBEDDINGS, fit_embeddings(train, policy, seed)
