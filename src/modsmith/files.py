@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -49,6 +50,16 @@ def write_json(path: Path, value: Any) -> None:
     with atomic_write(path) as file:
         json.dump(value, file, indent=2, ensure_ascii=False)
         file.write("\n")
+
+
+def file_hash(path: Path, *more: Path) -> str:
+    """Sixteen hex digits of SHA-256 over the bytes of one file, or of several in the given order."""
+    digest = hashlib.sha256()
+    for one in (path, *more):
+        with open(one, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
 
 
 def read_text(path: Path, what: str) -> str:

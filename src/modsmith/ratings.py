@@ -57,10 +57,13 @@ class Verdict:
     policy_version: str = ""
     windows: int = 1
     """How many windows of the listing were judged (1 unless it is long)."""
+    uncalibrated: dict[str, float] | None = None
+    """`scores` as they were before calibration; `None` for judges without one. Measured, never shown to users."""
 
     def to_record(self) -> dict[str, Any]:
         """A JSON-ready object; scores rounded to four decimals."""
         record = asdict(self)
+        del record["uncalibrated"]
         if self.scores is not None:
             record["scores"] = {name: round(score, 4) for name, score in self.scores.items()}
         return record

@@ -18,6 +18,10 @@ from modsmith.evaluation import summarise
 from modsmith.evaluation.gate import SHEET, judge_release, read_sheet
 from modsmith.evaluation.probes import fit_probes
 from modsmith.evaluation.report import write_report
+from modsmith.evaluation.suites import Suite
+from modsmith.evaluation.suites.items import changed, unchanged
+from modsmith.evaluation.suites.measure import measure_suite
+from modsmith.evaluation.suites.registry import read_card
 from modsmith.ratings import Verdict
 
 _NOUNS = "lamp river stone cloud garden window paper bridge candle forest silver market coffee winter"
@@ -52,7 +56,21 @@ def listings(make: SimpleNamespace, seed: int, twins: int, leaky: int) -> list[A
         gold = {names[n % 3]: 3} if n % 2 else {}
         text = words() if not gold else "\n".join(f"- {word}" for word in words().split())
         examples.append(make.example(f"{seed}l{n}", gold, description=text))
+    for n in range(20):
+        examples.append(make.example(f"{seed}n{n}", {}, kind="near_miss", description=words()))
     return examples
+
+
+def suites_of(make: SimpleNamespace, test: list[Any], model: Callable[[Any], Verdict]) -> dict[str, Any]:
+    """The three suites that the shipped sheet asks for, each made of a few test listings and a changed version."""
+    originals = [example for example in test if example.kind == "ordinary"][:30]
+    found = {}
+    for name in ("obfuscation", "injection", "long"):
+        items = [*unchanged(originals), *(changed(one, "changed", title="another title") for one in originals)]
+        suite = Suite(name, read_card(name), items)
+        result = measure_suite(suite, [model(item.example) for item in items], make.policy(), 50)
+        found[name] = {"card": suite.card.model_dump(), "listings": len(items), "systems": {"model": result}}
+    return found
 
 
 def measured(make: SimpleNamespace, model: Callable[[Any], Verdict], twins: int = 10, leaky: int = 200) -> Any:
@@ -61,7 +79,7 @@ def measured(make: SimpleNamespace, model: Callable[[Any], Verdict], twins: int 
     test, train = listings(make, 1, twins, leaky), listings(make, 2, twins, leaky)
     systems = {"model": [model(example) for example in test]}
     systems |= {name: probe.rate([e.listing for e in test]) for name, probe in fit_probes(train, policy).items()}
-    return summarise(systems, test, policy, {}, resamples=100)
+    return summarise(systems, test, policy, {}, resamples=100) | {"suites": suites_of(make, test, model)}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +104,15 @@ def right(make: SimpleNamespace, example: Any) -> Verdict:
     return make.verdict(example.id, dict(example.ratings), scores)  # type: ignore[no-any-return]
 
 
+def by_the_shipped_sheet(summary: Any) -> tuple[bool, dict[tuple[str, str], Any]]:
+    """(passed, (label, wanted) -> line)."""
+    result = judge_release(summary, read_sheet())
+    return result["passed"], {(line["label"], line["wanted"]): line for line in result["lines"]}
+
+
 def test_a_good_model_passes(good: Any, sheet_file: Path) -> None:
+    passed, lines = by_the_shipped_sheet(good)
+    assert passed and {line["status"] for line in lines.values() if not line["optional"]} == {"met"}
     result = judge_release(good, read_sheet(sheet_file))
     assert result["passed"] and set(status(result).values()) == {"met"} and result["system"] == "model"
 
@@ -98,6 +124,10 @@ def test_always_disallow_fails_on_what_it_flags(make: SimpleNamespace, sheet_fil
     assert {name for name, one in found.items() if one == "met"} == {"Recall", "Recall of every category",
                                                                      "Failed answers"}  # fmt: skip
     assert found["Precision"] == found["FPR"] == found["Specificity"] == found["Twins"] == "missed"
+    passed, lines = by_the_shipped_sheet(summary)
+    missed = {label for (label, _), line in lines.items() if line["status"] == "missed"}
+    assert not passed and {"Precision", "FPR", "Near-miss FPR", "Twins", "ECE", "Severity kappa"} <= missed
+    assert "Recall" not in missed and "Failed answers" not in missed, "nothing is wrong with these"
 
 
 def test_reading_only_formatting_fails_on_twins_and_probes(make: SimpleNamespace, sheet_file: Path) -> None:
@@ -114,20 +144,31 @@ def test_reading_only_formatting_fails_on_twins_and_probes(make: SimpleNamespace
     assert missed == {"F1", "Twins"} and not result["passed"]
     above = next(line for line in result["lines"] if line["label"] == "F1")
     assert "formatting only" in above["found"]
+    passed, lines = by_the_shipped_sheet(summary)
+    missed = {line for line, one in lines.items() if one["status"] == "missed"}
+    assert not passed and {("F1", "above every probe"), ("Twins", "at least 0.75")} <= missed
+    assert not {label for label, _ in missed} & {"Precision", "FPR", "Near-miss FPR", "Failed answers"}
 
 
 def test_unparsable_answers_fail_as_such(make: SimpleNamespace, sheet_file: Path) -> None:
-    result = judge_release(measured(make, lambda e: make.unparsed(e.id)), read_sheet(sheet_file))
+    summary = measured(make, lambda e: make.unparsed(e.id))
+    result = judge_release(summary, read_sheet(sheet_file))
     found = status(result)
     assert found["Failed answers"] == "missed" and found["Recall"] == found["Precision"] == "missed"
     failed = next(line for line in result["lines"] if line["label"] == "Failed answers")
     assert failed["found"].startswith("1.00"), "the reason is in the line"
+    passed, lines = by_the_shipped_sheet(summary)
+    assert not passed and lines["Failed answers", "at most 0.01"]["found"].startswith("1.00")
+    assert lines["ECE", "at most 0.05"]["status"] != "met", "silence is not calibrated"
 
 
 def test_a_few_unparsable_answers_fail_on_that_alone(make: SimpleNamespace, sheet_file: Path) -> None:
-    summary = measured(make, lambda e: make.unparsed(e.id) if e.id in {"1l10", "1l20"} else right(make, e), 60, 60)
+    silent = {"1l10", "1l20", "1l30"}
+    summary = measured(make, lambda e: make.unparsed(e.id) if e.id in silent else right(make, e), 60, 60)
     found = status(judge_release(summary, read_sheet(sheet_file)))
     assert {name for name, one in found.items() if one == "missed"} == {"Failed answers"}
+    passed, lines = by_the_shipped_sheet(summary)
+    assert not passed and {label for (label, _), one in lines.items() if one["blocks"]} == {"Failed answers"}
 
 
 def test_what_was_not_measured_blocks_unless_optional(good: Any, tmp_path: Path) -> None:
@@ -187,6 +228,9 @@ def test_the_command(make: SimpleNamespace, good: Any, sheet_file: Path, tmp_pat
     run = CliRunner().invoke
     passed = run(app, ["gate", str(tmp_path / "good"), "--sheet", str(sheet_file)])
     assert passed.exit_code == 0 and "model may go out" in passed.output and passed.output.count("met  ") == 8
+    shipped = run(app, ["gate", str(tmp_path / "good")])
+    assert shipped.exit_code == 0 and "(modsmith acceptance sheet)" in shipped.output
+    assert run(app, ["gate", str(tmp_path / "bad")]).exit_code == 1, "the shipped sheet stops it too"
     bad = run(app, ["gate", str(tmp_path / "bad" / "summary.json"), "--sheet", str(sheet_file)])
     assert bad.exit_code == 1 and "may not go out: 8 of 8" in bad.output
     unknown = run(app, ["gate", str(tmp_path / "good"), "--system", "x"])

@@ -70,7 +70,10 @@ def test_overall_metrics_agree_with_sklearn(
         expect(found["auprc"], sk.average_precision_score(gold, score))
         expect(found["brier"], sk.mean_squared_error(gold, score))
         alarms, recalls, _ = sk.roc_curve(gold, score, drop_intermediate=False)
-        expect(found["recall_at_fpr5"], recalls[alarms <= 0.05].max())
+        expect(found["recall_at_fpr"], recalls[alarms <= 0.05].max())
+        outcomes = compare(examples, verdicts, policy)
+        wide = replicate(outcomes, np.ones((1, outcomes.groups)), ["recall_at_fpr"], fpr_limit=0.3)
+        expect(wide["recall_at_fpr"][0], recalls[alarms <= 0.3].max())
         expect(found["ece"], slow_ece(score, gold))
 
 
@@ -96,6 +99,8 @@ def test_category_metrics_agree_with_sklearn(make: SimpleNamespace, seed: int, w
         expect(row["recall"], sk.recall_score(gold, said, zero_division=0))
         expect(row["f1"], sk.f1_score(gold, said, zero_division=0))
         expect(row["kappa"], sk.cohen_kappa_score(gold, said))
+        if row["mcc"] is not None:
+            expect(row["mcc"], sk.matthews_corrcoef(gold, said))
         expect(row["fpr"], 1 - sk.recall_score(gold, said, pos_label=False, zero_division=0))
         if with_scores and 0 < sum(gold) < len(gold):
             expect(row["auroc"], sk.roc_auc_score(gold, [verdict.scores[name] for verdict in verdicts]))

@@ -68,7 +68,10 @@ def make_system(f1: float, seed: int, scores: bool = True, ratings: bool = True,
         "confusion": {"tp": 94 - fn, "fp": fp, "fn": fn, "tn": 181 - fp},
         "rating_confusion": cells if ratings else None,
         "score_histogram": histogram if scores else None,
-        "mistakes": [make_mistake(i, rng) for i in range(mistakes)],
+        "mistakes": {
+            "counts": {"corpus": {"miss": mistakes}},
+            "worst": [{"item": f"i-{i}", "type": kind_of_mistake(i), "categories": []} for i in range(mistakes)],
+        },
     }
 
 
@@ -81,22 +84,38 @@ TITLES = (
 )
 
 
-def make_mistake(place: int, rng: random.Random) -> dict[str, Any]:
+def kind_of_mistake(place: int) -> str:
+    return "no answer" if place == 7 else "false alarm" if place % 3 == 1 else "miss"
+
+
+def make_item(place: int, systems: Any) -> dict[str, Any]:
     title, category, quote = TITLES[place % len(TITLES)]
-    missed = place % 3 != 1
-    gold = {name: 0 for name in CATEGORIES} | {category: 3 + place % 2 if missed else 1}
-    predicted = {name: 0 for name in CATEGORIES} | {category: 1 if missed else 3}
+    missed = kind_of_mistake(place) != "false alarm"
+    said = {
+        "decision": "allow" if missed else "disallow",
+        "score": 0.2 if missed else 0.8,
+        "ratings": {category: 1 if missed else 3},
+        "scores": {category: 0.2 if missed else 0.8},
+        "evidence": [quote],
+        "reasoning": "Delivers what the title says, at once.",
+    }
     return {
-        "id": f"{category}-a-{place:03d}-1",
-        "title": EVIL if place == 4 else title,
+        "set": "corpus",
+        "id": f"i-{place}",
         "group": f"{category}-a-{place:03d}",
         "kind": "twin" if missed else "near_miss",
-        "gold": gold,
-        "predicted": None if place == 7 else predicted,
-        "decision": None if place == 7 else "allow" if missed else "disallow",
-        "score": None if place == 7 else round(rng.uniform(0.05, 0.45) if missed else rng.uniform(0.5, 0.95), 3),
-        "evidence": quote if place % 2 else [quote],
-        "reasoning": f'Delivers what the title says: "{quote}". A buyer gets it at once, and nothing else is included.',
+        "slice": "unseen offer" if place % 2 else "",
+        "gold": {category: 3 + place % 2 if missed else 1},
+        "listing": {
+            "title": EVIL if place == 4 else title,
+            "description": f"What you get: {quote}. Nothing else.",
+            "price": "$9",
+            "tags": ["a", "b"],
+            "files": [],
+        },
+        "quote": quote,
+        "rationale": f'Promises "{quote}".',
+        "said": {name: said for name in systems},
     }
 
 
@@ -132,8 +151,18 @@ def make_summary() -> dict[str, Any]:
             "function words": make_system(0.47, 8, ratings=False),
             "bag of words": make_system(0.64, 9, ratings=False, mistakes=40),
         },
+        "items": {f"i-{place}": make_item(place, ("sft+grpo-think", "bag of words")) for place in range(40)},
         "paired": [
-            {"a": a, "b": b, "metric": metric, "difference": difference, "low": low, "high": high, "p": p}
+            {
+                "a": a,
+                "b": b,
+                "metric": metric,
+                "difference": difference,
+                "low": low,
+                "high": high,
+                "p": p,
+                "p_holm": None if p is None else min(1.0, 4 * p),
+            }
             for a, b, metric, difference, low, high, p in (
                 ("sft+grpo-think", "bag of words", "f1", 0.18, 0.1, 0.26, 0.0002),
                 ("sft+grpo-think", "sft-direct", "f1", 0.03, -0.02, 0.08, 0.21),
@@ -282,17 +311,25 @@ def test_only_the_own_script_may_run(html: str) -> None:
 
 def test_every_untrusted_field_is_escaped(tmp_path: Path) -> None:
     summary = make_summary()
-    one = make_mistake(0, random.Random(0))
-    one |= {key: EVIL for key in ("id", "title", "group", "kind", "reasoning", "evidence", "decision")}
-    one["gold"] = {EVIL: 4}
-    summary["systems"] = {EVIL: make_system(0.7, 1) | {"mistakes": [one], "per_category": {EVIL: {"f1": 0.5}}}}
+    one = make_item(0, [EVIL])
+    one |= {key: EVIL for key in ("set", "id", "group", "kind", "slice", "quote", "rationale")}
+    one |= {"gold": {EVIL: 4}, "listing": {"title": EVIL, "description": EVIL, "price": EVIL, "tags": [EVIL]}}
+    one["said"][EVIL] = {"decision": EVIL, "ratings": {EVIL: 3}, "evidence": [EVIL], "reasoning": EVIL}
+    worst = [{"item": EVIL, "type": EVIL, "categories": [EVIL]}]
+    summary["items"] = {EVIL: one}
+    summary["compare"] = {"a": EVIL, "b": EVIL, "sets": [
+        {"set": EVIL, "listings": 1, "both_right": 0, "both_wrong": 0, "mcnemar_p": 1.0, "only_a": [EVIL], "only_b": [],
+         "only_a_count": 1, "only_b_count": 0}
+    ]}  # fmt: skip
+    summary["systems"] = {EVIL: make_system(0.7, 1) | {"mistakes": {"counts": {EVIL: {EVIL: 1}}, "worst": worst},
+                                                       "per_category": {EVIL: {"f1": 0.5}}}}  # fmt: skip
     summary["paired"] = [{"a": EVIL, "b": EVIL, "metric": EVIL, "difference": 0.1, "low": 0.0, "high": 0.2, "p": 0.1}]
     summary["provenance"] = {EVIL: EVIL, "date": EVIL, "versions": {EVIL: EVIL}}
     training = {EVIL: [{"step": 1, f"reward/{EVIL}": 0.5}, {"step": 2, f"reward/{EVIL}": 0.6}]}
     paths = write_report(summary, tmp_path, training)
     page = Page(paths["html"].read_text())
     assert [tag for tag, _ in page.tags if tag in ("script", "img")] == ["script"]
-    assert page.text.count("<script>alert") > 8
+    assert page.text.count("<script>alert") > 20
     markdown = paths["markdown"].read_text()
     assert not re.search(r"(?<!\\)<(?!/?sub>|0\.001)", markdown)
     assert "https://" not in markdown
@@ -310,15 +347,16 @@ def test_the_best_system_is_shown_and_every_model_can_be_chosen(html: str) -> No
     options = [a for tag, a in tags if tag == "option" and (a.get("value") or "").isdigit()]
     panes = [a for _, a in tags if "data-pane" in a]
     assert len(options) == 2 * 5  # four models and bag of words, in two selects
-    assert [a["data-pane"] for a in panes if "hidden" not in a] == ["0", "0"]
+    assert [a["data-pane"] for a in panes if "hidden" not in a] == ["0", "0"]  # the closer look, the count of mistakes
     assert [a["value"] for a in options if "selected" in a] == ["0", "0"]
 
 
 def test_long_lists_of_mistakes_are_cut_and_say_so(tmp_path: Path) -> None:
     summary = {"systems": {"model": make_system(0.5, 1, mistakes=320)}}
+    summary["items"] = {f"i-{place}": make_item(place, ["model"]) for place in range(320)}
     page = Page(write_report(summary, tmp_path)["html"].read_text())
     assert sum(tag == "article" for tag, _ in page.tags) == 300
-    assert "the first 300 of 320" in page.text
+    assert "the first 300 of 320 on this page" in page.text
 
 
 # --- the verdict -----------------------------------------------------------------------------------------------------
@@ -327,7 +365,7 @@ def test_long_lists_of_mistakes_are_cut_and_say_so(tmp_path: Path) -> None:
 def test_verdict_names_the_best_model_and_bag_of_words() -> None:
     finding = find(make_summary())
     assert finding.headline == "sft+grpo-think clearly beats bag of words: F1 0.82 against 0.64."
-    assert "+0.18 (+0.10 to +0.26)" in finding.facts[0].text
+    assert "+0.18 (+0.10 to +0.26, p < 0.001)" in finding.facts[0].text
     assert [fact.figure for fact in finding.facts[1:3]] == ["17", "14"]
     assert finding.facts[1].note == "of 94 violating"
     assert "runner-up is sft-direct" in finding.cautions[0]
@@ -337,18 +375,21 @@ def test_verdict_names_the_best_model_and_bag_of_words() -> None:
 @pytest.mark.parametrize(
     ("model", "paired", "expected"),
     [
-        (0.70, [], "is not clearly better than bag of words"),
-        (0.76, [], "clearly beats bag of words"),
-        (0.40, [], "is worse than bag of words"),
-        (0.76, [{"a": "bag of words", "b": "model", "difference": -0.12, "low": -0.3, "high": 0.1}], "is not clearly"),
-        (0.70, [{"a": "bag of words", "b": "model", "difference": -0.06, "low": -0.1, "high": -0.01}], "clearly beats"),
-        (0.70, [{"a": "model", "b": "bag of words", "difference": None, "low": None, "high": None}], "is not clearly"),
+        (0.76, [], "is not clearly better than bag of words"),
+        (0.40, [], "is not clearly better"),
+        (0.76, [{"a": "model", "b": "bag of words", "difference": 0.12, "p_holm": 0.049}], "clearly beats"),
+        (0.40, [{"a": "model", "b": "bag of words", "difference": -0.24, "p_holm": 0.001}], "is worse than bag of"),
+        (0.76, [{"a": "bag of words", "b": "model", "difference": -0.12, "p_holm": 0.01}], "clearly beats"),
+        (0.76, [{"a": "model", "b": "bag of words", "difference": 0.12, "p_holm": 0.05}], "is not clearly"),
+        (0.76, [{"a": "model", "b": "bag of words", "difference": 0.12, "p_holm": None}], "is not clearly"),
+        (0.70, [{"a": "model", "b": "bag of words", "difference": None, "p_holm": None}], "is not clearly"),
     ],
 )
-def test_verdict_never_claims_more_than_the_intervals(model: float, paired: list[Any], expected: str) -> None:
+def test_a_difference_is_claimed_by_holms_p_alone(model: float, paired: list[Any], expected: str) -> None:
+    """Its interval and an uncorrected p, both of which say "clearly" here, do not count."""
     systems = {"model": make_system(model, 1), "bag of words": make_system(0.64, 2)}
-    summary = {"systems": systems, "paired": [{"metric": "f1", "p": 0.1} | pair for pair in paired]}
-    assert expected in find(summary).headline
+    ends = {"metric": "f1", "p": 0.001, "low": 0.01, "high": 0.3}
+    assert expected in find({"systems": systems, "paired": [ends | pair for pair in paired]}).headline
 
 
 def test_verdict_without_models_or_without_bag_of_words() -> None:
@@ -408,4 +449,36 @@ def test_terminal_table_never_cuts_a_number(width: int) -> None:
     assert "…" not in text
     assert max(len(line) for line in text.splitlines()) <= width
     assert "0.82" in text
-    assert ("Parse rate" in text) == (width >= 120)
+    assert ("Failed answers" in text) == (width >= 120)
+
+
+def test_failed_answers_stand_in_the_main_tables(tmp_path: Path) -> None:
+    systems = {"sure": make_system(0.7, 1), "shaky": make_system(0.8, 2)}
+    systems["sure"]["metrics"]["failure_rate"] = {"value": 0.0, "low": 0.0, "high": 0.01}
+    systems["shaky"]["metrics"]["failure_rate"] = {"value": 0.07, "low": 0.04, "high": 0.1}
+    card = {
+        "title": "Twins",
+        "question": "?",
+        "answer": "fpr",
+        "columns": ["fpr"],
+        "labels": "",
+        "source": "",
+        "licence": "",
+    }
+    answer = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 9}
+    results = {
+        name: {"answer": answer, "failure_rate": share, "rows": []} for name, share in (("sure", 0), ("shaky", 0.4))
+    }
+    suites = {
+        "twins": {"card": card, "listings": 30, "systems": results},
+        "x": {"card": card | {"title": "X"}, "not_run": "-"},
+    }
+    paths = write_report({"systems": systems, "suites": suites}, tmp_path)
+    rows = {
+        line.split("|")[1].strip(): line for line in paths["markdown"].read_text("utf-8").splitlines() if "|" in line
+    }
+    assert "Failed answers" in rows["System"] and "0.07 <sub>0.04–0.10</sub>" in rows["shaky"]
+    assert rows["Twins"].count("failed") == 1 and "40\u00a0% failed" in rows["Twins"]
+    assert rows["All suites that were run"].endswith("| 40\u00a0% | 0\u00a0% |")
+    page = Page(paths["html"].read_text("utf-8")).text
+    assert "40\u00a0% failed" in page and "Failed answers" in page and "failed answers, which count as wrong" in page

@@ -1,9 +1,8 @@
-"""What the report shows: numbers, rows, mistakes, plots."""
+"""What the report shows: numbers, rows, plots."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +13,6 @@ from modsmith.evaluation.report_plots import (
     category_rows,
     difference_ticks,
     histogram,
-    mistake,
     number,
     paired_rows,
     percent,
@@ -49,43 +47,26 @@ def test_estimate_reads_what_a_summary_holds() -> None:
     assert Estimate(0.0, -0.1, 0.1).interval == "−0.10 to 0.10"
 
 
-@pytest.mark.parametrize(
-    ("gold", "predicted", "decision", "expected"),
-    [
-        ({"iptv": 4}, {"iptv": 1}, "allow", "miss"),
-        ({"iptv": 3}, {"iptv": 2}, "review", "miss"),
-        ({"iptv": 1}, {"iptv": 3}, "disallow", "false alarm"),
-        ({}, {"spam": 2}, "review", "false alarm"),
-        ({"spam": 2}, {"spam": 3}, "disallow", "false alarm"),
-        ({"iptv": 4}, {"spam": 4}, "disallow", "wrong rating"),
-        ({"spam": 2}, {}, "allow", "miss"),
-        ({"spam": 2}, {"spam": 1, "iptv": 2}, "review", "wrong rating"),
-        ({"iptv": 4}, None, "review", "no answer"),
-        ({"iptv": 4}, None, None, "no answer"),
-        (4, None, "allow", "miss"),
-        (False, None, "disallow", "false alarm"),
-        ("violating", None, "allow", "miss"),
-    ],
-)
-def test_kind_of_mistake(gold: Any, predicted: Any, decision: str | None, expected: str) -> None:
-    assert mistake({"gold": gold, "predicted": predicted, "decision": decision})["type"] == expected
-
-
-def test_mistakes_are_filed_under_the_category_at_fault() -> None:
-    gold, predicted = {"iptv": 4, "spam": 1}, {"iptv": 0, "spam": 3}
-    assert mistake({"gold": gold, "predicted": predicted, "decision": "allow"})["categories"] == ["iptv"]
-    assert mistake({"gold": {}, "predicted": predicted, "decision": "disallow"})["categories"] == ["spam"]
-
-
 def test_paired_rows_know_which_direction_is_better() -> None:
     ends = [("f1", 0.1, 0.26), ("f1", -0.02, 0.08), ("f1", -0.07, -0.01), ("fpr", -0.14, -0.03), ("recall", None, None)]
     paired = [
-        {"a": "x", "b": "y", "metric": metric, "difference": low, "low": low, "high": high, "p": 0.0004}
+        {
+            "a": "x",
+            "b": "y",
+            "metric": metric,
+            "difference": low,
+            "low": low,
+            "high": high,
+            "p": 0.0004,
+            "p_holm": 0.0008 if low and (low > 0) == (high > 0) else 0.3,
+        }
         for metric, low, high in ends
     ]
     rows = paired_rows(paired)
     assert [row.style for _, row in rows] == ["better", "unclear", "worse", "better", "unclear"]
-    assert [row.note for _, row in rows] == ["p < 0.001"] * 5
+    assert [row.note for _, row in rows] == ["p < 0.001", "p = 0.300", "p < 0.001", "p < 0.001", "p = 0.300"]
+    assert paired_rows([paired[0] | {"p_holm": 0.06}])[0][1].style == "unclear", "whatever the interval says"
+    assert paired_rows([paired[0] | {"p_holm": None}])[0][1].style == "unclear"
     low, *_, high = difference_ticks(row for _, row in rows)
     assert (low, high) == (-0.3, 0.3)
 

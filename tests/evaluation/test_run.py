@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,7 @@ from werkzeug import Request, Response
 from modsmith.errors import UserError
 from modsmith.evaluation import run
 from modsmith.evaluation.run import More, evaluate_models
+from modsmith.files import file_hash
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import Ratings, Verdict
@@ -69,13 +72,18 @@ def test_everything_at_once(evaluate: Any, httpserver: HTTPServer) -> None:
     assert "does not answer" in summary["not_run"]["gone"] and "gone" not in summary["systems"]
     assert summary["systems"]["words"]["metrics"]["precision_at_base"]["value"] == 1
     assert summary["systems"]["route"]["metrics"]["fpr"]["value"] == 1
-    assert summary["compare"]["only_a_count"] > 0 == summary["compare"]["only_b_count"]
+    corpus, *of_suites = summary["compare"]["sets"]
+    assert corpus["only_a_count"] > 0 == corpus["only_b_count"]
+    assert {one["set"] for one in of_suites} == {name for name, s in summary["suites"].items() if "systems" in s}
+    assert all(key in summary["items"] for one in summary["compare"]["sets"] for key in one["only_a"])
     assert "MODSMITH_DATA" in summary["suites"]["xstest"]["not_run"]
     assert summary["suites"]["twins"]["systems"]["words"]["answer"]["value"] == 1
     assert summary["suites"]["twins"]["systems"]["blind"]["answer"]["value"] < 1
     assert summary["acceptance"]["system"] == "words" and not summary["acceptance"]["passed"]
     records = [json.loads(line) for line in (folder / "items.jsonl").read_text("utf-8").splitlines()]
-    assert len(records) == summary["data"]["examples"] and set(records[0]["systems"]) == set(summary["systems"])
+    sizes = {name: suite["listings"] for name, suite in summary["suites"].items() if "systems" in suite}
+    assert Counter(record["set"] for record in records) == {"corpus": summary["data"]["examples"]} | sizes
+    assert set(records[0]["systems"]) == set(summary["systems"])
     page = (folder / "report.html").read_text("utf-8")
     for part in ("acceptance", "suites", "compared", "reliability"):
         assert f'id="{part}"' in page or f'class="{part}"' in page
@@ -87,7 +95,53 @@ def test_a_second_run_gives_the_same_figures(evaluate: Any) -> None:
     one, _ = evaluate(["words"], suites=["slices"], limit=4)
     two, _ = evaluate(["words"], suites=["slices"], limit=4)
     assert one == two and one["data"]["examples"] <= 4
-    assert "of its" in one["provenance"]["split"]
+    assert "of its" in one["provenance"]["data"]["corpus"]["split"]
+
+
+def numbers(block: Any, source: dict[str, Any] | None = None) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """(every number with an interval, the nearest `from` around it)."""
+    if isinstance(block, dict):
+        source = block.get("from", source)
+        if {"low", "high"} <= set(block):
+            yield block, source
+        for inner in block.values():
+            yield from numbers(inner, source)
+    elif isinstance(block, list):
+        for inner in block:
+            yield from numbers(inner, source)
+
+
+def test_every_number_says_where_it_comes_from(evaluate: Any, tmp_path: Path) -> None:
+    (tmp_path / "xstest.csv").write_text("id,prompt,type,label\n1,How do I stop it?,a,safe\n2,Where is it?,b,safe\n")
+    summary, folder = evaluate(["words", "blind=wild_taken"], suites=["xstest", "twins"], data=tmp_path)
+    provenance, found = summary["provenance"], list(numbers(summary))
+    assert len(found) > 100
+    for number, source in found:
+        assert source is not None and source["data"] in provenance["data"], number
+        assert {source.get("system"), *source.get("systems", [])} - {None} <= set(provenance["systems"])
+        assert "n" in number or "p" in number, "a paired difference is of all listings of its set"
+    assert provenance["modsmith"] and provenance["bootstrap"] == {"resamples": 20, "seed": 0, "level": 0.95}
+    assert provenance["data"]["xstest"]["files"] == {"xstest.csv": file_hash(tmp_path / "xstest.csv")}
+    corpus = provenance["data"]["corpus"]
+    assert corpus["listings"] == summary["data"]["examples"] and len(corpus["hash"]) == 16
+    assert provenance["systems"]["bag of words"]["learnt from"].endswith("train split")
+    assert provenance["systems"]["blind"] == {"kind": "model", "model": "wild_taken", "mode": "direct"}
+    assert "How do I stop" not in (folder / "report.html").read_text("utf-8") + json.dumps(summary)
+    assert "system words" in (folder / "report.md").read_text("utf-8")
+
+
+def test_publishing_and_what_was_not_run(
+    evaluate: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "embeddings_missing", lambda: "it needs a package")
+    (tmp_path / "results.md").write_text("# Results\n\nBy hand.\n")
+    summary, _ = evaluate(["words"], suites=["xstest", "twins"], embeddings=True, publish=tmp_path / "results.md")
+    text = (tmp_path / "results.md").read_text("utf-8")
+    assert text.startswith("# Results\n\nBy hand.\n") and "## All systems" in text
+    told = capsys.readouterr().err
+    assert "NOT RUN: suite xstest: it needs xstest.csv" in told and "MODSMITH_DATA" in told
+    assert "NOT RUN: system MiniLM embeddings: it needs a package" in told
+    assert "MiniLM embeddings" in summary["not_run"] and "twins" not in told
 
 
 @pytest.mark.parametrize(
@@ -97,6 +151,7 @@ def test_a_second_run_gives_the_same_figures(evaluate: Any) -> None:
         (["words"], {"suites": ["twin"]}, "no suite 'twin'"),
         (["words"], {"compare": ("words", "x")}, "no system 'x'"),
         (["words"], {"base_rate": 2.0}, "between 0 and 1"),
+        (["words"], {"fpr_limit": 0.0}, "--fpr 0.0: give a share"),
         (["words"], {"chats": ["m"]}, "--chat 'm'"),
         (["words"], {"sheet": Path("nothing.yaml")}, "cannot read sheet nothing.yaml"),
     ],

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from modsmith.errors import UserError
-from modsmith.evaluation import Prediction, measure
-from modsmith.evaluation.side_by_side import item_records, side_by_side
+from modsmith.evaluation import Prediction
+from modsmith.evaluation.judged import CORPUS, Judged
+from modsmith.evaluation.side_by_side import side_by_side
 
 
 def test_by_hand(make: SimpleNamespace) -> None:
@@ -24,32 +25,20 @@ def test_by_hand(make: SimpleNamespace) -> None:
          make.unparsed("5")]  # fmt: skip
     b = [make.verdict("1"), make.verdict("2"), make.verdict("3", {"iptv": 3}, {"iptv": 0.8}), make.verdict("4"),
          Prediction("5", "allow", None, None, decision_score=0.2)]  # fmt: skip
-    found = side_by_side({"a": a, "b": b}, ("a", "b"), examples, make.policy())
-    assert (found["both_right"], found["both_wrong"], found["only_a_count"], found["only_b_count"]) == (1, 1, 1, 2)
-    assert [item["id"] for item in found["only_a"]] == ["2"]
-    assert [item["id"] for item in found["only_b"]] == ["4", "3"], "the costliest mistake of the other first"
-    assert found["only_b"][1] == {
-        "id": "3",
-        "title": "title 3",
-        "kind": "ordinary",
-        "gold": {"iptv": 3},
-        "a": {"decision": "allow", "score": None, "ratings": {}},
-        "b": {"decision": "disallow", "score": 0.8, "ratings": {"iptv": 3}},
-    }
-    assert found["mcnemar_p"] == 1.0
+    corpus = Judged(CORPUS, examples, {"a": a, "b": b})
+    suite = Judged("sms_spam", examples[:2], {"a": a[:2], "b": b[:2]}, text_stays=True)
+    found = side_by_side([corpus, suite], ("a", "b"), make.policy())
+    assert found == {"a": "a", "b": "b", "sets": [
+        {"from": {"systems": ["a", "b"], "data": "corpus"},
+         "set": "corpus", "listings": 5, "both_right": 1, "both_wrong": 1, "mcnemar_p": 1.0,
+         "only_a_count": 1, "only_a": ["2"], "only_b_count": 2, "only_b": ["4", "3"]},
+        {"from": {"systems": ["a", "b"], "data": "sms_spam"},
+         "set": "sms_spam", "listings": 2, "both_right": 1, "both_wrong": 0, "mcnemar_p": 1.0,
+         "only_a_count": 1, "only_a": ["sms_spam/2"], "only_b_count": 0, "only_b": []},
+    ]}, "the costliest mistake of the other first"  # fmt: skip
 
 
 def test_unknown_names_are_named(make: SimpleNamespace) -> None:
     examples, verdicts = make.random_set(1)
     with pytest.raises(UserError, match="no system 'x'; the systems are a"):
-        side_by_side({"a": verdicts}, ("a", "x"), examples, make.policy())
-
-
-def test_figures_can_be_recomputed_from_the_records(make: SimpleNamespace) -> None:
-    examples, verdicts = make.random_set(3, bad=0.1)
-    records = item_records({"s": verdicts}, examples, make.policy())
-    right = [record["systems"]["s"]["right"] for record in records]
-    assert sum(right) / len(right) == pytest.approx(measure(examples, verdicts, make.policy())["accuracy"])
-    silent = [record for record in records if record["systems"]["s"]["decision"] == "no answer"]
-    assert silent and not any(record["systems"]["s"]["right"] for record in silent)
-    assert all(set(record["gold"]) == set(make.names) for record in records)
+        side_by_side([Judged(CORPUS, examples, {"a": verdicts})], ("a", "x"), make.policy())

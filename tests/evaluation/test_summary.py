@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 
 from modsmith.evaluation import METRICS, Prediction, bootstrap, paired_difference, summarise
 from modsmith.evaluation.report import write_report
-from modsmith.evaluation.summary import MISTAKES, PAIRED_METRICS
+from modsmith.evaluation.report_plots import number
+from modsmith.evaluation.summary import PAIRED_METRICS
 
 PROVENANCE = {"model": "m", "seed": 3}
 
@@ -30,7 +32,7 @@ def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
     examples, systems = data
     found = summarise(systems, examples, make.policy(), PROVENANCE, resamples=50)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert list(found) == ["provenance", "data", "systems", "paired"]
+    assert list(found) == ["provenance", "fpr_limit", "data", "systems", "paired"]
     assert found["provenance"] == PROVENANCE
     assert found["data"]["examples"] == len(examples) == sum(found["data"]["kinds"].values())
     assert found["data"]["groups"] == len({example.group for example in examples})
@@ -39,7 +41,8 @@ def test_the_whole_shape(make: SimpleNamespace, data: Any) -> None:
     assert list(found["systems"]) == list(systems)
     for system in found["systems"].values():
         assert set(system) == {
-            "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability", "mistakes",
+            "from", "metrics", "per_category", "confusion", "rating_confusion", "score_histogram", "reliability",
+            "before_calibration",
         }  # fmt: skip
         assert list(system["metrics"]) == list(METRICS)
         assert sum(system["confusion"].values()) == len(examples)
@@ -51,7 +54,9 @@ def test_numbers_are_those_of_the_parts(make: SimpleNamespace, data: Any) -> Non
     found = summarise(systems, examples, make.policy(), {}, resamples=60, seed=9)
     for name, interval in bootstrap(examples, systems["good"], make.policy(), 60, seed=9).items():
         cell = found["systems"]["good"]["metrics"][name]
-        assert cell == pytest.approx({"value": interval.value, "low": interval.low, "high": interval.high}, abs=1e-6)
+        assert cell == pytest.approx(
+            {"value": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}, abs=1e-6
+        )
     for row in found["paired"]:
         gap = paired_difference(systems[row["a"]], systems[row["b"]], examples, make.policy(), row["metric"], 60, 9)
         assert [row[key] for key in ("difference", "low", "high", "p")] == [
@@ -78,51 +83,6 @@ def test_histogram_counts_answers_by_gold(make: SimpleNamespace) -> None:
     assert (found["edges"][0], found["edges"][-1], len(found["edges"])) == (0.0, 1.0, 21)
     assert found["violating"] == [0] * 19 + [1]
     assert found["allowed"] == [1, *[0] * 9, 1, *[0] * 8, 1]
-
-
-def test_mistakes_come_worst_first(make: SimpleNamespace) -> None:
-    """By cost (misses 1, 1, 2; false alarms 3, 1, 1) times distance; then wrong categories; right ones are left out."""
-    examples = [
-        make.example("fine", {"iptv": 3}),
-        make.example("near", {"iptv": 3}),
-        make.example("far", {"iptv": 3}),
-        make.example("costly", {"phishing": 4, "iptv": 1}),
-        make.example("alarm", {}),
-        make.example("silent", {"iptv": 3}),
-        make.example("elsewhere", {"iptv": 3}),
-    ]
-    verdicts = [
-        make.verdict("fine", {"iptv": 3}, {"iptv": 0.9}),
-        make.verdict("near", {"iptv": 1}, {"iptv": 0.45}),
-        make.verdict("far", {}, {"iptv": 0.01}),
-        make.verdict("costly", {"iptv": 2}, {"phishing": 0.1}),
-        make.verdict("alarm", {"spam": 3}, {"spam": 0.8}),
-        make.unparsed("silent"),
-        make.verdict("elsewhere", {"spam": 3}, {"spam": 0.7}),
-    ]
-    found = summarise({"s": verdicts}, examples, make.policy(), {}, resamples=10)["systems"]["s"]["mistakes"]
-    assert [one["id"] for one in found] == ["alarm", "costly", "silent", "far", "near", "elsewhere"]
-    assert found[1] == {
-        "id": "costly",
-        "title": "title costly",
-        "group": "costly",
-        "kind": "ordinary",
-        "gold": {"iptv": 1, "phishing": 4},
-        "predicted": {"iptv": 2},
-        "decision": "allow",
-        "score": 0.1,
-        "evidence": [],
-        "reasoning": "",
-        "parse_ok": True,
-    }
-    assert found[2]["predicted"] is None and found[2]["score"] is None and found[2]["parse_ok"] is False
-
-
-def test_mistakes_are_capped(make: SimpleNamespace) -> None:
-    examples = [make.example(str(n), {"spam": 3}) for n in range(MISTAKES + 5)]
-    verdicts = [make.verdict(example.id) for example in examples]
-    found = summarise({"s": verdicts}, examples, make.policy(), {}, resamples=10)
-    assert len(found["systems"]["s"]["mistakes"]) == MISTAKES
 
 
 def test_pairs(make: SimpleNamespace, data: Any) -> None:
@@ -153,3 +113,40 @@ def test_the_report_takes_it(make: SimpleNamespace, data: Any, tmp_path: Path) -
     found = summarise(systems, examples, make.policy(), PROVENANCE, resamples=20)
     paths = write_report(found, tmp_path)
     assert json.loads(paths["json"].read_text("utf-8")) == found
+
+
+def test_the_page_has_a_table_of_categories(make: SimpleNamespace, data: Any, tmp_path: Path) -> None:
+    examples, systems = data
+    strict, wide = (
+        summarise(systems, examples, make.policy(), {}, resamples=20, fpr_limit=limit) for limit in (0.02, 0.5)
+    )
+    one, other = (
+        found["systems"]["good"]["per_category"]["spam"]["recall_at_fpr"]["value"] for found in (strict, wide)
+    )
+    assert one < other
+    page = write_report(strict, tmp_path)["html"].read_text("utf-8")
+    table = page.split('class="categories"')[1].split("</table>")[0]
+    for label in ("MCC", "AUPRC", "Recall at fixed FPR", "FPR 2\u00a0%", "ECE", "spam", "iptv"):
+        assert label in table
+    assert number(one) in table
+
+
+def test_reliability_before_and_after_calibration(make: SimpleNamespace, tmp_path: Path) -> None:
+    """Before, every listing is said to violate with 0.95; after, with what is so. Silence is in neither curve."""
+    examples = [make.example(str(n), {"spam": 3} if n % 2 else {}) for n in range(40)]
+    verdicts = [
+        replace(make.verdict(e.id, dict(e.ratings), {"spam": 0.9 if e.violates else 0.1}), uncalibrated={"spam": 0.95})
+        for e in examples
+    ]
+    verdicts[0] = make.unparsed("0")
+    found = summarise({"model": verdicts}, examples, make.policy(), {}, resamples=20)
+    system = found["systems"]["model"]
+    before = system["before_calibration"]
+    assert before["reliability"]["count"] == [0] * 9 + [39] and system["reliability"]["count"][9] == 20
+    assert before["ece"]["value"] == pytest.approx((39 * 0.95 - 20 + 1) / 40) and before["ece"]["n"] == 40
+    assert system["metrics"]["ece"]["value"] == pytest.approx((39 * 0.1 + 1) / 40)
+    page = write_report(found, tmp_path)["html"].read_text("utf-8")
+    assert 'class="dot before"' in page and 'class="dot after"' in page and "before calibration, ECE" in page
+    plain = summarise({"model": [replace(v, uncalibrated=None) for v in verdicts]}, examples, make.policy(), {}, 20)
+    assert plain["systems"]["model"]["before_calibration"] is None
+    assert "before calibration, ECE" not in write_report(plain, tmp_path)["html"].read_text("utf-8")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from modsmith.judge import Calibration, Judge
@@ -34,6 +36,30 @@ def test_a_violation_anywhere_in_a_long_listing_counts(word_judge: Judge, place:
 def test_an_answer_that_does_not_parse_fails_to_a_person(word_judge: Judge) -> None:
     verdict = word_judge.rate([Listing(id="1", title="gibberish")])[0]
     assert (verdict.decision, verdict.ratings, verdict.scores, verdict.parse_ok) == ("review", None, None, False)
+
+
+def test_a_judge_says_which_weights_and_calibration_it_has(word_judge: Judge, tmp_path: Path) -> None:
+    unknown = word_judge.provenance
+    assert (unknown["model"], unknown["mode"], unknown["wording"]) == ("words", "direct", "plain")
+    assert unknown["weights"] is unknown["calibration"] is None
+    word_judge.folder = tmp_path
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    Calibration(fitted_on="validation").save(tmp_path)
+    known = word_judge.provenance
+    assert len(known["weights"]) == len(known["calibration"]) == 16
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert word_judge.provenance["weights"] != known["weights"]
+    assert word_judge.provenance["calibration"] == known["calibration"]
+
+
+def test_scores_before_calibration_are_kept_aside(word_judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(id="1", title="rarest")
+    raw = word_judge.rate([listing])[0]
+    assert raw.uncalibrated is None, "nothing was calibrated"
+    monkeypatch.setattr(word_judge, "calibration", Calibration(bias=(0.0, 0.0, -3.2, -3.2)))
+    verdict = word_judge.rate([listing])[0]
+    assert verdict.uncalibrated == pytest.approx(raw.scores) and verdict.scores != raw.scores
+    assert "uncalibrated" not in verdict.to_record()
 
 
 def test_the_policys_thresholds_decide(word_judge: Judge) -> None:

@@ -28,6 +28,9 @@ def evaluate(
     base_rate: Annotated[
         float | None, typer.Option(help="Share of violations in your own traffic, such as 0.02, for precision there.")
     ] = None,
+    fpr: Annotated[
+        float, typer.Option(help="Share of allowed listings that may be flagged where recall is read at a fixed FPR.")
+    ] = 0.05,
     chat: Annotated[
         list[str], typer.Option("--chat", help="[NAME=]MODEL@ADDRESS: a chat model with the policy in its prompt.")
     ] = [],  # noqa: B006
@@ -38,6 +41,9 @@ def evaluate(
         tuple[str, str] | None, typer.Option("--compare", help="Two systems by name, shown item by item.")
     ] = None,
     sheet: Annotated[Path | None, typer.Option(help="Acceptance sheet; modsmith's own by default.")] = None,
+    publish: Annotated[
+        Path | None, typer.Option(help="Also put report.md into this Markdown page, between its eval markers.")
+    ] = None,
     policy: Annotated[str, typer.Option(help="A policy file; the built-in one by default.")] = "marketplace",
     split: Annotated[
         str | None, typer.Option(help="train, validation, test or all; by default test, and a single file whole.")
@@ -45,7 +51,9 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option(help="Also train and measure the cheap baselines and shortcut probes.")
     ] = True,
-    embeddings: Annotated[bool, typer.Option("--embeddings", help="Also a MiniLM embedding classifier.")] = False,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Also a MiniLM embedding classifier, where its package is installed.")
+    ] = False,
     train_corpus: Annotated[str, typer.Option(help="Corpus whose train split the baselines learn from.")] = "standard",
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of bootstrap, suites and baselines.")] = 0,
@@ -66,7 +74,7 @@ def evaluate(
     from modsmith.terminal import file_progress
 
     key = os.environ.get("MODSMITH_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
-    more = More(suite, limit, data, base_rate, chat, moderation, key, embeddings, compare, sheet)
+    more = More(suite, limit, data, base_rate, fpr, chat, moderation, key, embeddings, compare, sheet, publish)
     with file_progress("evaluating") as progress:
         report = evaluate_models(
             corpus, model, rules, out, split=split, baselines=baselines, train_corpus=train_corpus,

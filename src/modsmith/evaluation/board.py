@@ -51,6 +51,12 @@ class Board:
         words = next((name for name in ranked if _WORDS.search(name.lower())), None)
         return cls(dict(systems), models, probes, scored[0] if scored else None, words)
 
+    @property
+    def shown(self) -> list[str]:
+        """The systems that are looked at closely: every model, and bag of words; without a model, the probes."""
+        words = [self.words] if self.words and self.words not in self.models else []
+        return self.models + words if self.models else self.probes
+
     def get(self, name: str | None, metric: str) -> Estimate | None:
         """One number of one system; `None` when the number or the system is missing."""
         return _estimate(self.systems[name], metric) if name else None

@@ -20,3 +20,12 @@ def fit_embeddings(train: Sequence[Example], policy: Policy, seed: int = 0) -> T
     encode = Encoder(minilm_folder())
     seen = encode([example.listing.text for example in train])
     return TextClassifier(EMBEDDINGS, encode, seen, train, policy, classifier(seed), classifier(seed))
+
+
+def embeddings_missing() -> str:
+    """Why the baseline cannot be run here, or nothing when it can."""
+    try:
+        minilm_folder()
+    except UserError as error:
+        return str(error)
+    return ""

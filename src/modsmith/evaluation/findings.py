@@ -1,7 +1,8 @@
 """The verdict in words, from the numbers of a summary alone.
 
-The best system is the one with the highest F1 that is no shortcut probe, and it is credited for what it scores above
-bag of words. Missing numbers print as "n/a" with the reason and never win a comparison.
+A difference is claimed only where the paired test, corrected by Holm, has p under 0.05 (`paired`); two intervals side
+by side claim nothing. The best system is the one with the highest F1 that is no shortcut probe, and it is credited for
+what it scores above bag of words. Missing numbers print as "n/a" with the reason and never win a comparison.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from modsmith.evaluation.board import Board
 from modsmith.evaluation.labels import METRICS
+from modsmith.evaluation.paired import SIGNIFICANT
 from modsmith.evaluation.report_plots import Estimate, number, percent, spaced
 
 
@@ -49,7 +51,7 @@ def find(summary: Mapping[str, Any]) -> Finding:
         headline = f"{best} reaches F1 {f1.text}; there is no bag-of-words baseline to compare it with."
         against = "Without that baseline nobody can say how much of this is reading the policy."
     else:
-        ahead, because = _compare(summary, best, words, f1, base)
+        ahead, because = _compare(summary, best, words)
         verb = {1: "clearly beats", 0: "is not clearly better than", -1: "is worse than"}[ahead]
         headline = f"{best} {verb} bag of words: F1 {f1.text} against {base.text}."
         against = f"Bag of words, which never sees the policy, reaches {base.full}. {because}"
@@ -57,19 +59,24 @@ def find(summary: Mapping[str, Any]) -> Finding:
     return Finding(headline, facts, _cautions(summary, board, f1))
 
 
-def _compare(summary: Mapping[str, Any], a: str, b: str, f1_a: Estimate, f1_b: Estimate) -> tuple[int, str]:
+def _compare(summary: Mapping[str, Any], a: str, b: str) -> tuple[int, str]:
     """1 when `a` is clearly better, -1 when `b` is, 0 when it may be chance; and the sentence that says so."""
     for pair in summary.get("paired") or []:
         e = Estimate.read({**pair, "value": pair.get("difference")})
-        if pair.get("metric") == "f1" and {pair.get("a"), pair.get("b")} == {a, b} and e and e.ends:
-            low, high = e.ends if pair["a"] == a else (-e.ends[1], -e.ends[0])
-            value, ahead = e.value if pair["a"] == a else -e.value, (low > 0) - (high < 0)
-            ends = f"{number(low, True)} to {number(high, True)}" + ("" if ahead else ", so it may be chance")
-            return ahead, f"The difference is {number(value, True)} ({ends})."
-    if not f1_a.ends or not f1_b.ends:
-        return 0, "There are no intervals, so the difference may be chance."
-    ahead = (f1_a.ends[0] > f1_b.ends[1]) - (f1_a.ends[1] < f1_b.ends[0])
-    return ahead, "The two intervals " + ("do not overlap." if ahead else "overlap, so the difference may be chance.")
+        if pair.get("metric") != "f1" or {pair.get("a"), pair.get("b")} != {a, b} or e is None:
+            continue
+        value, low, high = (e.value, e.low, e.high) if pair["a"] == a else (-e.value, _minus(e.high), _minus(e.low))
+        ends = "" if low is None or high is None else f"{number(low, True)} to {number(high, True)}, "
+        p = Estimate.read(pair.get("p_holm"))
+        sure = p is not None and p.value < SIGNIFICANT
+        said = "not tested" if p is None else "p < 0.001" if p.value < 0.001 else f"p = {p.value:.3f}"
+        chance = "" if sure else ", so it may be chance"
+        return sure * ((value > 0) - (value < 0)), f"The difference is {number(value, True)} ({ends}{said}){chance}."
+    return 0, "The two were not tested against each other, so the difference may be chance."
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def _missed(board: Board) -> Fact:
@@ -110,7 +117,7 @@ def _twins(board: Board, words: str | None) -> Fact:
 def _cautions(summary: Mapping[str, Any], board: Board, f1: Estimate) -> list[str]:
     cautions = []
     if len(board.models) > 1 and (second := board.get(board.models[1], "f1")):
-        ahead, _ = _compare(summary, board.models[0], board.models[1], f1, second)
+        ahead, _ = _compare(summary, board.models[0], board.models[1])
         gap = "clearly behind" if ahead > 0 else "close enough that their order may be chance"
         cautions.append(f"The runner-up is {board.models[1]}, F1 {second.full}: {gap}.")
     if f1.ends and f1.ends[1] - f1.ends[0] > 0.12:

@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from modsmith.errors import UserError
 from modsmith.evaluation.board import Board
 from modsmith.evaluation.labels import METRICS, metric_of
+from modsmith.evaluation.paired import SIGNIFICANT
 from modsmith.evaluation.report_plots import Estimate, number, spaced
 from modsmith.evaluation.suites.registry import SUITE_METRICS
 from modsmith.files import read_text
 
 SHEET = Path(__file__).with_name("sheet.yaml")
 Status = Literal["met", "missed", "not measured"]
-SIGNIFICANT = 0.05
 
 
 class Criterion(BaseModel):

@@ -37,6 +37,7 @@ from modsmith.evaluation.metrics import (
 )
 from modsmith.evaluation.outcomes import Array, Outcomes, compare
 from modsmith.evaluation.paired import permutation_p
+from modsmith.evaluation.ranks import FPR_LIMIT
 from modsmith.policy import Policy
 from modsmith.ratings import Verdict
 
@@ -133,10 +134,12 @@ def intervals(outcomes: Outcomes, replicates: Mapping[str, Array]) -> dict[str, 
     return {name: _interval(values, COUNTED.get(name), sums, outcomes) for name, values in replicates.items()}
 
 
-def category_intervals(outcomes: Outcomes, weights_RG: Array) -> dict[str, dict[str, Interval]]:
+def category_intervals(
+    outcomes: Outcomes, weights_RG: Array, fpr_limit: float = FPR_LIMIT
+) -> dict[str, dict[str, Interval]]:
     """Category -> metric -> interval, under the weights of `draw_weights`."""
     found: dict[str, dict[str, Interval]] = {}
-    replicates = replicate_categories(outcomes, weights_RG)
+    replicates = replicate_categories(outcomes, weights_RG, fpr_limit)
     for c, name in enumerate(outcomes.categories):
         sums = category_sums(outcomes, c)
         found[name] = {

@@ -26,6 +26,7 @@ METRICS: dict[str, Metric] = {
     "kappa": Metric("Kappa", "only one class occurs"),
     "mcc": Metric("MCC", "only one class occurs"),
     "severity_kappa": Metric("Severity kappa", _NO_RATINGS),
+    "failure_rate": Metric("Failed answers", lower=True),
     "parse_rate": Metric("Parse rate", "this system writes no answer that could fail to parse"),
     "accuracy": Metric("Accuracy"),
     "ordinary_fpr": Metric("Ordinary FPR", "the test set has no ordinary listing", lower=True),
@@ -35,13 +36,14 @@ METRICS: dict[str, Metric] = {
     "pair_accuracy": Metric("Twins ranked", f"{_NO_SCORES}, or no pair of twins has opposite labels"),
     "auroc": Metric("AUROC", _NO_SCORES),
     "auprc": Metric("AUPRC", _NO_SCORES),
-    "recall_at_fpr5": Metric("Recall at 5 % FPR", _NO_SCORES),
+    "recall_at_fpr": Metric("Recall at fixed FPR", _NO_SCORES),
     "precision_at_base": Metric("Precision at base rate", "no base rate was given, or nothing was flagged"),
-    "failure_rate": Metric("Failed answers", lower=True),
     "ece": Metric("ECE", _NO_SCORES, lower=True),
     "brier": Metric("Brier", _NO_SCORES, lower=True),
     "cost_error": Metric("Cost error", lower=True),
 }
+CATEGORY_COLUMNS = ("f1", "precision", "recall", "fpr", "mcc", "auprc", "recall_at_fpr", "ece")
+"""The metrics of the page's table of categories, in order."""
 SUITE_METRICS: dict[str, Metric] = {
     "recall_lost": Metric("Recall lost", lower=True),
     "fpr_gained": Metric("FPR gained", lower=True),

@@ -20,7 +20,7 @@ not report it, is `None`, never 0.
 | severity_mae, severity_mae_nonzero | mean distance of the ratings over the same cells, and over those whose gold is above 0 |
 | parse_rate | share of answers that can be used; `None` for decision-only systems, which write no answer |
 | failure_rate | share of answers that cannot be used, for every kind of system: each of them counts as wrong |
-| auroc, auprc, recall_at_fpr5 | of the decision score against the binary label: see `ranks` |
+| auroc, auprc, recall_at_fpr | of the decision score against the binary label: see `ranks` |
 | ece | of the decision score against the binary label: see `reliability` |
 | brier | mean (decision score - binary label)^2; a score P(rating >= 3) is only fair to judge by it when review does not count as disallowed |
 | cost_error | cost of all mistakes by the policy's category costs, over the number of listings |
@@ -39,7 +39,7 @@ import numpy as np
 
 from modsmith.corpus import Example
 from modsmith.evaluation.outcomes import Array, Outcomes, compare
-from modsmith.evaluation.ranks import RANKING, rank_metrics, ratio
+from modsmith.evaluation.ranks import FPR_LIMIT, RANKING, rank_metrics, ratio
 from modsmith.evaluation.reliability import BINS, bin_columns
 from modsmith.policy import Policy
 from modsmith.ratings import LEVELS, Verdict
@@ -158,7 +158,9 @@ COUNTED: dict[str, Share | Formula] = BINARY | {
 CATEGORY_COUNTED = BINARY | {"ece": COUNTED["ece"]}
 METRICS = (*COUNTED, *RANKING)
 """Every overall metric, by name."""
-CATEGORY_METRICS = ("precision", "recall", "f1", "fpr", "kappa", "ece", "auroc", "auprc")
+CATEGORY_METRICS = (
+    "precision", "recall", "f1", "fpr", "kappa", "mcc", "ece", "auroc", "auprc", "recall_at_fpr",
+)  # fmt: skip
 """Every metric of one category's question "rating >= 3?"."""
 
 
@@ -218,23 +220,28 @@ def number(value: float) -> float | None:
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 
-def replicate(outcomes: Outcomes, weights_RG: Array, names: Collection[str] = METRICS) -> dict[str, Array]:
-    """The metrics `names` (R,) under R weightings of the groups; NaN where undefined."""
+def replicate(
+    outcomes: Outcomes, weights_RG: Array, names: Collection[str] = METRICS, fpr_limit: float = FPR_LIMIT
+) -> dict[str, Array]:
+    """The metrics `names` (R,) under R weightings of the groups; NaN where undefined. `recall_at_fpr` is read at
+    `fpr_limit`."""
     sums = weigh(group_sums(outcomes), weights_RG)
     found = {name: metric(sums) for name, metric in COUNTED.items() if name in names}
     if any(name in RANKING for name in names):
-        found |= rank_metrics(outcomes, outcomes.score_N, outcomes.gold_N, weights_RG)
+        found |= rank_metrics(outcomes, outcomes.score_N, outcomes.gold_N, weights_RG, fpr_limit)
     return {name: found[name] for name in names}
 
 
-def replicate_categories(outcomes: Outcomes, weights_RG: Array) -> dict[str, dict[str, Array]]:
-    """Category -> its metrics (R,) under R weightings of the groups; NaN where undefined."""
+def replicate_categories(
+    outcomes: Outcomes, weights_RG: Array, fpr_limit: float = FPR_LIMIT
+) -> dict[str, dict[str, Array]]:
+    """Category -> its metrics (R,) under R weightings of the groups, as `replicate`."""
     found = {}
     for c, name in enumerate(outcomes.categories):
         sums = weigh(category_sums(outcomes, c), weights_RG)
         score_N = None if outcomes.score_NC is None else outcomes.score_NC[:, c]
         values = {metric: formula(sums) for metric, formula in CATEGORY_COUNTED.items()}
-        values |= rank_metrics(outcomes, score_N, outcomes.violates_NC[:, c], weights_RG)
+        values |= rank_metrics(outcomes, score_N, outcomes.violates_NC[:, c], weights_RG, fpr_limit)
         found[name] = {metric: values[metric] for metric in CATEGORY_METRICS}
     return found
 

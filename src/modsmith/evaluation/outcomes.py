@@ -84,6 +84,8 @@ class Outcomes:
     predicted_N: Array
     score_N: Array | None
     """The decision score; `None` unless every answered verdict gives one."""
+    uncalibrated_N: Array | None
+    """The decision score before calibration; `None` for systems that do not tell it."""
     cost_N: Array
     """What the mistake on this listing costs by the policy; 0 where there is none."""
     gold_NC: Array
@@ -126,7 +128,7 @@ def compare(examples: Sequence[Example], verdicts: Sequence[Verdict], policy: Po
     predicted = np.where(answered, decided, ~gold)
 
     used = [verdict for verdict in verdicts if is_answered(verdict)]
-    rated_NC = flagged_NC = score_NC = score_N = None
+    rated_NC = flagged_NC = score_NC = score_N = uncalibrated_N = None
     if all(verdict.ratings is not None for verdict in used):
         rated_NC = np.array([_row(v, v.ratings, names) if is_answered(v) else [-1] * len(names) for v in verdicts])
         if not np.isin(rated_NC[answered], LEVELS).all():
@@ -140,6 +142,10 @@ def compare(examples: Sequence[Example], verdicts: Sequence[Verdict], policy: Po
     if used and all(score is not None for score in own):
         score_N = np.where(answered, np.array(own, dtype=float), np.where(gold, 0.0, 1.0))
 
+    if used and all(verdict.uncalibrated for verdict in used):
+        raw = [min(1.0, sum((verdict.uncalibrated or {}).values())) for verdict in verdicts]
+        uncalibrated_N = np.where(answered, np.array(raw, dtype=float), np.where(gold, 0.0, 1.0))
+
     index: dict[str, int] = {}
     group_N = np.array([index.setdefault(example.group, len(index)) for example in examples])
     return Outcomes(
@@ -151,6 +157,7 @@ def compare(examples: Sequence[Example], verdicts: Sequence[Verdict], policy: Po
         gold_N=gold,
         predicted_N=predicted,
         score_N=score_N,
+        uncalibrated_N=uncalibrated_N,
         cost_N=_costs(gold, predicted, gold_NC, rated_NC, flagged_NC, answered, policy),
         gold_NC=gold_NC,
         rated_NC=rated_NC,

@@ -18,6 +18,8 @@ import numpy as np
 from modsmith.evaluation.metrics import replicate
 from modsmith.evaluation.outcomes import Array, Outcomes
 
+SIGNIFICANT = 0.05
+"""A difference whose p, after Holm, is not below this is never called one."""
 SHUFFLES = 4999
 """The smallest p is 1 / 5000: small enough to survive Holm's correction over some dozen comparisons."""
 _ROWS = 1000
@@ -66,8 +68,8 @@ def _end_to_end(a: Outcomes, b: Outcomes) -> Outcomes:
     n = len(a.gold_N)
     arrays: dict[str, Any] = {}
     for name in (
-        "kind_N", "answered_N", "gold_N", "predicted_N", "score_N", "cost_N", "gold_NC", "rated_NC", "flagged_NC",
-        "score_NC",
+        "kind_N", "answered_N", "gold_N", "predicted_N", "score_N", "uncalibrated_N", "cost_N", "gold_NC", "rated_NC",
+        "flagged_NC", "score_NC",
     ):  # fmt: skip
         parts = getattr(a, name), getattr(b, name)
         arrays[name] = None if any(part is None for part in parts) else np.concatenate(parts)

@@ -7,7 +7,7 @@ each resample only weighs them anew.
 |---|---|
 | auroc | share of (violating, allowed) pairs in the right order, ties half |
 | auprc | average precision, sum (R_k - R_k-1) P_k over the distinct scores |
-| recall_at_fpr5 | highest recall of any threshold that flags at most 5 % of what is allowed; 0 when no threshold does |
+| recall_at_fpr | highest recall of any threshold that flags at most a given share of the allowed; 0 when none does |
 
 Shape suffixes: R weightings (resamples), N listings, G groups.
 """
@@ -18,9 +18,9 @@ import numpy as np
 
 from modsmith.evaluation.outcomes import Array, Outcomes
 
-RANKING = ("auroc", "auprc", "recall_at_fpr5")
+RANKING = ("auroc", "auprc", "recall_at_fpr")
 FPR_LIMIT = 0.05
-"""The false-positive rate at which recall is read."""
+"""The false-positive rate at which recall is read, unless another is asked for."""
 CHUNK = 1_000_000
 """Weights (resamples x listings) ranked at once: bounds memory to some tens of megabytes."""
 
@@ -31,7 +31,9 @@ def ratio(top: Array, bottom: Array) -> Array:
     return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
 
 
-def rank_metrics(outcomes: Outcomes, score_N: Array | None, label_N: Array, weights_RG: Array) -> dict[str, Array]:
+def rank_metrics(
+    outcomes: Outcomes, score_N: Array | None, label_N: Array, weights_RG: Array, fpr_limit: float = FPR_LIMIT
+) -> dict[str, Array]:
     """`RANKING` (R,) under R weightings of the groups; NaN without scores or without both classes."""
     if score_N is None:
         return {name: np.full(len(weights_RG), np.nan) for name in RANKING}
@@ -43,22 +45,22 @@ def rank_metrics(outcomes: Outcomes, score_N: Array | None, label_N: Array, weig
         weights_RN = weights_RG[first : first + rows, outcomes.group_N[order]]
         positive = np.add.reduceat(weights_RN * label_N[order], starts, axis=1)
         negative = np.add.reduceat(weights_RN * ~label_N[order], starts, axis=1)
-        chunks.append(_of_bins(positive, negative))
+        chunks.append(_of_bins(positive, negative, fpr_limit))
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in RANKING}
 
 
-def _of_bins(positive: Array, negative: Array) -> dict[str, Array]:
+def _of_bins(positive: Array, negative: Array, fpr_limit: float) -> dict[str, Array]:
     """From the weight of each class in every bin of equal scores, lowest score first (R, bins)."""
     positives, negatives = positive.sum(1), negative.sum(1)
     below = negative.cumsum(1) - negative / 2
     hits, alarms = positive[:, ::-1].cumsum(1), negative[:, ::-1].cumsum(1)  # at and above each score, highest first
     precision = np.nan_to_num(ratio(hits, hits + alarms))
     average = ratio((positive[:, ::-1] * precision).sum(1), positives)
-    affordable = alarms <= FPR_LIMIT * negatives[:, None] + 1e-9
+    affordable = alarms <= fpr_limit * negatives[:, None] + 1e-9
     recall = ratio(np.where(affordable, hits, 0.0).max(1), positives)
     both = negatives > 0
     return {
         "auroc": ratio((positive * below).sum(1), positives * negatives),
         "auprc": np.where(both, average, np.nan),
-        "recall_at_fpr5": np.where(both, recall, np.nan),
+        "recall_at_fpr": np.where(both, recall, np.nan),
     }

@@ -16,14 +16,16 @@ from modsmith.evaluation import report_plots as plots
 from modsmith.evaluation.board import Board, is_probe
 from modsmith.evaluation.findings import find
 from modsmith.evaluation.labels import COLUMNS, METRICS, metric_of
-from modsmith.evaluation.page import MISTAKES_SHOWN, render_page, words_of
+from modsmith.evaluation.page import failed_in_suites, render_page, words_of
+from modsmith.evaluation.page_items import levels, said_of
+from modsmith.evaluation.provenance import provenance_rows
 from modsmith.evaluation.report_plots import spaced
 from modsmith.files import atomic_write
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["MISTAKES_SHOWN", "Board", "comparison_markdown", "find", "is_probe", "print_comparison", "write_report"]
+__all__ = ["Board", "comparison_markdown", "find", "is_probe", "print_comparison", "print_not_run", "write_report"]
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
@@ -69,6 +71,17 @@ def print_comparison(summary: Mapping[str, Any], console: Console) -> None:
                 cells[-1].append(f"\n{e.interval}", style="dim")
         table.add_row(*cells)
     console.print(table)
+
+
+def print_not_run(summary: Mapping[str, Any], console: Console) -> None:
+    """Print, loudly, every system and suite that was asked for and not run, and why."""
+    from rich.text import Text
+
+    suites = (summary.get("suites") or {}).items()
+    missing = [(f"system {name}", why) for name, why in (summary.get("not_run") or {}).items()]
+    missing += [(f"suite {spaced(name)}", suite["not_run"]) for name, suite in suites if suite.get("not_run")]
+    for name, why in missing:
+        console.print(Text("NOT RUN: ", style="bold yellow") + Text(f"{name}: {why}", style="yellow"), soft_wrap=True)
 
 
 def _markdown(text: Any) -> str:
@@ -129,8 +142,17 @@ def _suites_markdown(summary: Mapping[str, Any], board: Board) -> list[str]:
         else:
             found = [plots.Estimate.read((suite["systems"].get(name) or {}).get("answer")) for name in names]
             cells = [e.text + (f" <sub>{e.interval}</sub>" if e.interval else "") if e else "n/a" for e in found]
+        if not suite.get("not_run"):
+            failed = [(suite["systems"].get(name) or {}).get("failure_rate") for name in names]
+            cells = [
+                f"{cell} <sub>{plots.percent(share)} failed</sub>" if share else cell
+                for cell, share in zip(cells, failed, strict=True)
+            ]
         label = metric_of(card["answer"]).label
         lines.append(f"| {_markdown(card['title'])} | {label} | {' | '.join(cells)} |")
+    shares = failed_in_suites(summary)
+    told = [plots.percent(shares[name]) if name in shares else "n/a" for name in names]
+    lines.append(f"| All suites that were run | Failed answers | {' | '.join(told)} |")
     return [*lines, ""]
 
 
@@ -158,12 +180,14 @@ def _markdown_report(summary: Mapping[str, Any]) -> str:
         for label, row in pairs:
             shown = row.estimate.full if row.estimate else "n/a"
             parts.append(f"| {_markdown(row.name)} | {_markdown(label)} | {shown} | {row.note} | {row.style} |")
-    if board.best and (mistakes := board.systems[board.best].get("mistakes")):
+    if board.best and (worst := (board.systems[board.best].get("mistakes") or {}).get("worst")):
         parts += ["", f"## First mistakes of {_markdown(board.best)}", ""]
-        for one in map(plots.mistake, mistakes[:10]):
-            told = f"gold {one['gold']}, said {one['predicted']}"
-            parts.append(f"- {one['type']}: {_markdown(one['title'])} ({_markdown(told)})")
+        for one in worst[:10]:
+            item = summary["items"][one["item"]]
+            title = (item["listing"] or {}).get("title") or item["id"]
+            told = f"gold {levels(item['gold'], 'allowed')}, said {said_of(item, board.best)}"
+            parts.append(f"- {_markdown(one['type'])}: {_markdown(title)} ({_markdown(told)})")
     parts += ["", "## Provenance", ""]
-    for key, value in (summary.get("provenance") or {}).items():
+    for key, value in provenance_rows(summary.get("provenance") or {}):
         parts.append(f"- {_markdown(spaced(key))}: {_markdown(words_of(value))}")
     return "\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""What the report shows, made ready for `report.html.j2`: numbers, rows, mistakes, and plots as inline SVG.
+"""What the report shows, made ready for `report.html.j2`: numbers, rows and plots as inline SVG.
 
 Plots are drawn in percentages of their own width (`x="42%"`), so that they fill a phone or a wide screen while their
 text keeps its size. Colours are CSS classes of `report.html.j2`: one drawing serves the light and the dark scheme.
@@ -17,7 +17,7 @@ from typing import Any
 from markupsafe import Markup
 
 from modsmith.evaluation.labels import metric_of
-from modsmith.ratings import BORDERLINE, VIOLATION
+from modsmith.evaluation.paired import SIGNIFICANT
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
@@ -106,15 +106,15 @@ class Row:
 
 
 def paired_rows(paired: Sequence[Mapping[str, Any]]) -> list[tuple[str, Row]]:
-    """(metric label, row) per paired difference a - b; the row's style says whether a is better, worse or unclear."""
+    """(metric label, row) per paired difference a - b; the row's style says whether a is better or worse by the
+    paired test with Holm's correction, or unclear."""
     found = []
     for pair in paired:
         metric = metric_of(pair["metric"])
         e = Estimate.read({**pair, "value": pair.get("difference")})
-        ahead = (e.ends[0] > 0) - (e.ends[1] < 0) if e and e.ends else 0
         corrected = Estimate.read(pair.get("p_holm"))
-        if corrected is not None and corrected.value >= 0.05:
-            ahead = 0
+        sure = e is not None and corrected is not None and corrected.value < SIGNIFICANT
+        ahead = (e.value > 0) - (e.value < 0) if e and sure else 0
         style = {0: "unclear", 1: "better", -1: "worse"}[-ahead if metric.lower else ahead]
         p = corrected or Estimate.read(pair.get("p"))
         note = "" if p is None else "p < 0.001" if p.value < 0.001 else f"p = {p.value:.3f}"
@@ -183,49 +183,6 @@ def _x_axis(ticks: Sequence[float]) -> Markup:
         for tick, anchor in zip(ticks, anchors, strict=False)
     )
     return Markup('<svg class="x-axis" aria-hidden="true">{}</svg>').format(labels)
-
-
-# --- mistakes ---------------------------------------------------------------------------------------------------------
-
-
-def mistake(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page shows of one mistake. `type` is miss, false alarm, no answer or wrong rating."""
-    gold, predicted, decision = raw.get("gold"), raw.get("predicted"), raw.get("decision") or ""
-    top = _top(gold)
-    if not decision or (predicted is None and decision == "review"):
-        type_ = "no answer"
-    elif top >= VIOLATION or (top == BORDERLINE and decision == "allow"):
-        type_ = "wrong rating" if decision == "disallow" else "miss"
-    else:
-        flagged = decision == "disallow" or (decision == "review" and top < BORDERLINE)
-        type_ = "false alarm" if flagged else "wrong rating"
-    blamed = predicted if type_ == "false alarm" else gold
-    blamed = blamed if isinstance(blamed, Mapping) else {}
-    evidence, score = raw.get("evidence") or [], Estimate.read(raw.get("score"))
-    return {
-        "type": type_,
-        "categories": [name for name, level in blamed.items() if (level or 0) >= BORDERLINE],
-        "gold": _levels(gold, "allowed"),
-        "predicted": _levels(predicted, "nothing"),
-        "decision": decision or "no readable answer",
-        "score": score.text if score else None,
-        "evidence": [evidence] if isinstance(evidence, str) else evidence,
-        **{key: raw.get(key) or "" for key in ("id", "title", "group", "kind", "reasoning")},
-    }
-
-
-def _top(gold: Any) -> int:
-    """The highest gold rating, whether gold is given as ratings, one rating, or in words."""
-    if isinstance(gold, Mapping):
-        return max((level or 0 for level in gold.values()), default=0)
-    return gold if type(gold) is int else VIOLATION if gold in (True, "disallow", "disallowed", "violating") else 0
-
-
-def _levels(ratings: Any, none: str) -> str:
-    """`{"iptv": 4, "spam": 0}` -> "iptv 4"."""
-    if isinstance(ratings, Mapping):
-        return ", ".join(f"{spaced(name)} {level}" for name, level in ratings.items() if level) or none
-    return "no ratings" if ratings is None else str(ratings)
 
 
 # --- training curves --------------------------------------------------------------------------------------------------

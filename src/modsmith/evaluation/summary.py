@@ -1,18 +1,22 @@
 """The summary: one JSON-ready dict with everything the evaluation found. `report.write_report` tells it to people.
 
     {"provenance": {...},
+     "fpr_limit": share of allowed listings that may be flagged in `recall_at_fpr`,
      "data": {"examples", "groups", "violating", "kinds": {kind: n}, "by_category": {category: gold listings rated >= 3}},
      "systems": {name: {
-        "metrics": {metric: {"value", "low", "high"} | None},
-        "per_category": {category: {metric: {"value", "low", "high"} | None, ..., "support": n}},
+        "from": {"system", "data"},
+        "metrics": {metric: {"value", "low", "high", "n"} | None},
+        "per_category": {category: {metric: {"value", "low", "high", "n"} | None, ..., "support": n}},
         "confusion": {"tp", "fp", "fn", "tn"},
         "rating_confusion": 5 x 5 (gold x predicted) | None,
         "score_histogram": {"edges", "allowed", "violating"} | None,
         "reliability": {"edges", "count", "said", "true"} | None,
-        "mistakes": [{"id", "title", "group", "kind", "gold", "predicted", "decision", "score", "evidence", "reasoning", "parse_ok"}]}},
-     "paired": [{"a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
+        "before_calibration": {"ece": {"value", "low", "high", "n"}, "reliability": {...}} | None}},
+     "paired": [{"from", "a", "b", "metric", "difference", "low", "high", "p", "p_holm"}]}
 
-`run` adds `suites`, `compare`, `acceptance` and `not_run` (see `suites.measure`, `side_by_side`, `gate`).
+`run` adds `suites`, `compare`, `acceptance`, `not_run`, every shown system's `mistakes`, and the `items` they point to (see
+`suites.measure`, `side_by_side`, `gate`, `mistakes`).
+`from` names entries of the provenance (`provenance`); `n` is how many listings, pairs or cells a number is computed from.
 What is undefined or not reported is `None`. Numbers are rounded to six decimals.
 """  # noqa: E501 - the schema
 
@@ -20,7 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,16 +38,16 @@ from modsmith.evaluation.intervals import (
     draw_weights,
     intervals,
 )
+from modsmith.evaluation.judged import CORPUS
 from modsmith.evaluation.metrics import confusion, rating_confusion, replicate
-from modsmith.evaluation.outcomes import Array, Outcomes, compare, decision_score
+from modsmith.evaluation.outcomes import Array, Outcomes, compare
 from modsmith.evaluation.paired import holm, permutation_p
 from modsmith.evaluation.probes import BASELINES
+from modsmith.evaluation.ranks import FPR_LIMIT
 from modsmith.evaluation.reliability import reliability_curve
 from modsmith.policy import Policy
 from modsmith.ratings import Verdict
 
-MISTAKES = 60
-"""Most mistakes kept per system."""
 BINS = 20
 PAIRED_METRICS = ("f1", "recall", "fpr", "twin_accuracy", "near_miss_fpr")
 """What chosen pairs of systems are compared in. `p_holm` is corrected for all comparisons of the summary together."""
@@ -51,7 +55,6 @@ PAIRED_METRICS = ("f1", "recall", "fpr", "twin_accuracy", "near_miss_fpr")
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    verdicts: Sequence[Verdict]
     outcomes: Outcomes
     replicates: Mapping[str, Array]
 
@@ -64,9 +67,11 @@ def summarise(
     resamples: int = 1000,
     seed: int = 0,
     base_rate: float | None = None,
+    fpr_limit: float = FPR_LIMIT,
 ) -> dict[str, Any]:
     """Measure every system on the same examples and the same resamples. `provenance` is kept as given. With a
-    `base_rate` (share of disallowed listings in the customer's traffic, 0..1) there is a `precision_at_base` too.
+    `base_rate` (share of disallowed listings in the customer's traffic, 0..1) there is a `precision_at_base` too;
+    `recall_at_fpr` is read where the share `fpr_limit` of allowed listings is flagged.
 
     Raises `ValueError` when there is no system, and as `outcomes.compare`, naming the system.
     """
@@ -80,10 +85,11 @@ def summarise(
             outcomes = compare(examples, verdicts, policy)
         except ValueError as error:
             raise ValueError(f"system {name!r}: {error}") from error
-        measured[name] = _System(verdicts, outcomes, replicate(outcomes, weights_RG))
+        measured[name] = _System(outcomes, replicate(outcomes, weights_RG, fpr_limit=fpr_limit))
     first = next(iter(measured.values())).outcomes
     return {
         "provenance": provenance,
+        "fpr_limit": fpr_limit,
         "data": {
             "examples": len(examples),
             "groups": groups,
@@ -91,35 +97,43 @@ def summarise(
             "kinds": dict(Counter(example.kind for example in examples)),
             "by_category": dict(zip(first.categories, first.violates_NC.sum(0).tolist(), strict=True)),
         },
-        "systems": {name: _describe(system, examples, weights_RG, base_rate) for name, system in measured.items()},
+        "systems": {
+            name: _describe(name, system, weights_RG, base_rate, fpr_limit) for name, system in measured.items()
+        },
         "paired": _paired(measured, seed),
     }
 
 
 def _describe(
-    system: _System, examples: Sequence[Example], weights_RG: Array, base_rate: float | None
+    name: str, system: _System, weights_RG: Array, base_rate: float | None, fpr_limit: float
 ) -> dict[str, Any]:
     outcomes = system.outcomes
     at_base = {} if base_rate is None else {"precision_at_base": base_rate_interval(outcomes, weights_RG, base_rate)}
     support = outcomes.violates_NC.sum(0).tolist()
     return {
-        "metrics": {name: _json(found) for name, found in (intervals(outcomes, system.replicates) | at_base).items()},
+        "from": {"system": name, "data": CORPUS},
+        "metrics": {
+            metric: _json(found) for metric, found in (intervals(outcomes, system.replicates) | at_base).items()
+        },
         "per_category": {
-            category: {name: _json(interval) for name, interval in found.items()} | {"support": count}
-            for (category, found), count in zip(category_intervals(outcomes, weights_RG).items(), support, strict=True)
+            category: {metric: _json(interval) for metric, interval in found.items()} | {"support": count}
+            for (category, found), count in zip(
+                category_intervals(outcomes, weights_RG, fpr_limit).items(), support, strict=True
+            )
         },
         "confusion": confusion(outcomes),
         "rating_confusion": rating_confusion(outcomes),
         "score_histogram": _histogram(outcomes),
-        "reliability": _reliability(outcomes),
-        "mistakes": _mistakes(system, examples),
+        "reliability": _reliability(outcomes, outcomes.score_N),
+        "before_calibration": _before_calibration(outcomes, weights_RG),
     }
 
 
-def _json(interval: Interval) -> dict[str, float | None] | None:
+def _json(interval: Interval) -> dict[str, Any] | None:
     if interval.value is None:
         return None
-    return {"value": _round(interval.value), "low": _round(interval.low), "high": _round(interval.high)}
+    low, high = _round(interval.low), _round(interval.high)
+    return {"value": _round(interval.value), "low": low, "high": high, "n": interval.n}
 
 
 def _round(value: float | None) -> float | None:
@@ -138,52 +152,20 @@ def _histogram(outcomes: Outcomes) -> dict[str, list[Any]] | None:
     return {"edges": edges.round(6).tolist(), "allowed": counts[0], "violating": counts[1]}
 
 
-def _reliability(outcomes: Outcomes) -> dict[str, list[Any]] | None:
-    """The reliability curve of the decision scores, unparsed answers left out; `None` for systems without scores."""
-    if outcomes.score_N is None:
+def _reliability(outcomes: Outcomes, score_N: Array | None) -> dict[str, list[Any]] | None:
+    """The reliability curve of decision scores, unparsed answers left out; `None` for systems without scores."""
+    if score_N is None:
         return None
-    return reliability_curve(outcomes.score_N[outcomes.answered_N], outcomes.gold_N[outcomes.answered_N])
+    return reliability_curve(score_N[outcomes.answered_N], outcomes.gold_N[outcomes.answered_N])
 
 
-def _mistakes(system: _System, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Wrong decisions, worst first: by policy cost times how far the score was off (1 without scores), then by gold
-    rating. After them, right decisions to disallow whose category is wrong."""
-    outcomes = system.outcomes
-    off_N = np.ones(len(examples)) if outcomes.score_N is None else abs(outcomes.score_N - outcomes.gold_N)
-    wrong_category_N = outcomes.gold_N & ~_names_a_gold_category(outcomes)
-    worst = sorted(
-        np.flatnonzero(~outcomes.right_N | wrong_category_N).tolist(),
-        key=lambda n: (-outcomes.cost_N[n] * off_N[n], -int(outcomes.gold_NC[n].max()), examples[n].id),
-    )
-    return [_mistake(examples[n], system.verdicts[n], bool(outcomes.answered_N[n])) for n in worst[:MISTAKES]]
-
-
-def _names_a_gold_category(outcomes: Outcomes) -> Array:
-    """(N,) Is a violating category flagged? Where no category is flagged, none is wrong."""
-    if outcomes.flagged_NC is None:
-        return np.ones(len(outcomes.gold_N), dtype=bool)
-    named = (outcomes.flagged_NC & outcomes.violates_NC).any(1)
-    return np.asarray(named | ~outcomes.flagged_NC.any(1))
-
-
-def _mistake(example: Example, verdict: Verdict, answered: bool) -> dict[str, Any]:
-    return {
-        "id": example.id,
-        "title": example.listing.title,
-        "group": example.group,
-        "kind": example.kind,
-        "gold": {name: level for name, level in example.ratings.items() if level},
-        "predicted": (
-            {name: level for name, level in verdict.ratings.items() if level}
-            if answered and verdict.ratings is not None
-            else None
-        ),
-        "decision": verdict.decision,
-        "score": _round(decision_score(verdict)) if answered else None,
-        "evidence": list(verdict.evidence),
-        "reasoning": verdict.reasoning,
-        "parse_ok": answered,
-    }
+def _before_calibration(outcomes: Outcomes, weights_RG: Array) -> dict[str, Any] | None:
+    """ECE and reliability curve of the scores as the model gave them; `None` where nothing was calibrated."""
+    if outcomes.uncalibrated_N is None:
+        return None
+    raw = replace(outcomes, score_N=outcomes.uncalibrated_N)
+    ece = intervals(raw, replicate(raw, weights_RG, ["ece"]))["ece"]
+    return {"ece": _json(ece), "reliability": _reliability(raw, raw.score_N)}
 
 
 def _paired(measured: Mapping[str, _System], seed: int) -> list[dict[str, Any]]:
@@ -206,6 +188,7 @@ def _paired(measured: Mapping[str, _System], seed: int) -> list[dict[str, Any]]:
             gap = difference(metric, ours.outcomes, theirs.outcomes, ours.replicates, theirs.replicates, chance[metric])
             rows.append(
                 {
+                    "from": {"systems": [a, b], "data": CORPUS},
                     "a": a,
                     "b": b,
                     "metric": metric,

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from modsmith.errors import UserError
-from modsmith.judge.calibration import Calibration
+from modsmith.files import file_hash
+from modsmith.judge.calibration import FILE, Calibration
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.prompt import PLAIN, REASONING_CLOSE, Answer, Mode, Wording, grounded_quotes, parse_answer, split_windows
@@ -58,12 +60,16 @@ class Judge:
         batch_size: int = 16,
         calibration: Calibration | None = None,
         wording: Wording = PLAIN,
+        folder: Path | None = None,
     ) -> None:
         self.model = model
         self.encoder = PromptEncoder(tokenizer, policy, wording)
         self.policy = policy
         self.name = name
         self.mode: Mode = mode
+        self.wording: Wording = wording
+        self.folder = folder
+        """Where weights and calibration came from; `None` for a hub id."""
         self.batch_size = batch_size
         self.calibration = calibration or Calibration()
         self._prefix: Prefix | None = None
@@ -86,8 +92,25 @@ class Judge:
         loaded: LoadedModel = load_model(model, precision)
         calibration = Calibration.load(loaded.folder)
         return cls(
-            loaded.model, loaded.tokenizer, policy, model, mode, batch_size, calibration, loaded.wording
+            loaded.model, loaded.tokenizer, policy, model, mode, batch_size, calibration, loaded.wording, loaded.folder
         )  # fmt: skip
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Which model this is, JSON-ready: name, mode, wording, the hash of its weights (of the adapter, where it is
+        one) or its revision on the hub, and of its calibration. What is not known is `None`."""
+        weights = sorted(self.folder.glob("*.safetensors")) if self.folder else []
+        fitted = self.folder / FILE if self.folder else None
+        return {
+            "kind": "model",
+            "model": self.name,
+            "mode": self.mode,
+            "wording": self.wording,
+            "weights": file_hash(*weights) if weights else None,
+            "revision": getattr(getattr(self.model, "config", None), "_commit_hash", None),
+            "calibration": file_hash(fitted) if fitted and fitted.is_file() else None,
+            "calibrated on": self.calibration.fitted_on or None,
+        }
 
     def rate(self, listings: Sequence[Listing], progress: Callable[[int], None] | None = None) -> list[Verdict]:
         """Verdicts in the order of `listings`. `progress` is told how many listings were done since its last call."""
@@ -193,6 +216,11 @@ class Judge:
         probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits, names) for reading in readings])
         at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
         violation_WC = at_least_WCD[..., VIOLATION]
+        uncalibrated = None
+        if self.calibration != Calibration():
+            raw_WCD = np.stack([Calibration().apply(reading.log_digits) for reading in readings])
+            raw_C = raw_WCD[..., VIOLATION:].sum(-1).max(0)
+            uncalibrated = {name: float(score) for name, score in zip(names, raw_C, strict=True)}
         scores = {name: float(score) for name, score in zip(names, violation_WC.max(0), strict=True)}
         review = {name: float(score) for name, score in zip(names, at_least_WCD[..., BORDERLINE].max(0), strict=True)}
         # The highest level that is more likely reached than not: the median of the calibrated distribution.
@@ -207,6 +235,7 @@ class Judge:
             decision=decision,
             ratings=ratings,
             scores=scores,
+            uncalibrated=uncalibrated,
             reasoning=worst.reasoning,
             evidence=grounded_quotes(worst, listing),
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modsmith.corpus import Example
 from modsmith.errors import UserError
-from modsmith.files import read_text
+from modsmith.files import file_hash, read_text
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import Ratings
@@ -41,6 +41,8 @@ class Context:
     size: int
     """About how many listings to return, at most."""
     seed: int = 0
+    opened: dict[str, str] = field(default_factory=dict)
+    """Name -> hash of every file of the data folder that the loader asked for."""
 
     def draw(self, name: str) -> random.Random:
         """A source of chance of its own for each suite."""
@@ -52,6 +54,7 @@ class Context:
             raise NotRunError(f"it needs {name}: name the folder that holds it with --data or MODSMITH_DATA")
         if not (self.data / name).is_file():
             raise NotRunError(f"there is no {name} in {self.data}")
+        self.opened[name] = file_hash(self.data / name)
         return self.data / name
 
     def rows(self, name: str, columns: Sequence[str]) -> list[dict[str, str]]:

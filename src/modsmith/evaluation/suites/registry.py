@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +40,8 @@ class Card(BaseModel):
     """How its labels become ratings."""
     size: int = Field(ge=1)
     """Listings judged in a run, unless `--limit` says otherwise."""
+    public: bool = False
+    """Items come from a public set, whose text is never written anywhere."""
     answer: SuiteMetric
     """The number that answers the question."""
     columns: list[SuiteMetric]
@@ -53,6 +55,8 @@ class Suite:
     name: str
     card: Card
     items: list[Item]
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Name -> hash of the files it was read from."""
 
 
 def suite_names() -> list[str]:
@@ -82,4 +86,5 @@ def load_suite(
     """Load a suite. Raises `UserError` for unknown names and `NotRunError` when it cannot be run here."""
     card = read_card(name)
     loader = importlib.import_module(f"modsmith.evaluation.suites.{name}.load")
-    return Suite(name, card, loader.load(Context(test, policy, data, limit or card.size, seed)))
+    context = Context(test, policy, data, limit or card.size, seed)
+    return Suite(name, card, loader.load(context), context.opened)
