@@ -42,7 +42,8 @@ class RunSettings(BaseModel):
     lora_alpha: Count = 32
     """Adapter output is scaled by alpha / rank."""
     learning_rate: Positive = 5e-4
-    """Peak rate. Four times as much makes the embedded model forget the listing and answer the base rates."""
+    """Peak rate. Twice as much teaches the embedded model faster; four times as much makes it forget the listing and
+    answer the base rates."""
     warmup_share: Share = 0.02
     """Share of all steps over which the rate rises; it then falls as a half cosine."""
     max_grad_norm: Positive = 1.0
