@@ -55,6 +55,9 @@ class RunSettings(BaseModel):
     """Steps between held-out scores; the best of them becomes `best/`."""
     eval_limit: Count = 120
     """Validation examples used for each held-out score (twins whole)."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Held-out scores in a row without a better one after which the run ends; 0 never ends early. `best/` is the same
+    model either way, and the checkpoint of that step lets a run go on with more patience."""
     calibration_limit: Count = 400
     """Validation examples that the finished model is calibrated on."""
     tracker: Literal["trackio", "wandb", "tensorboard", "none"] = "trackio"
