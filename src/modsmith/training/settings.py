@@ -104,6 +104,10 @@ class GrpoSettings(RunSettings):
     learning_rate: Positive = 5e-5
     mode: Literal["think", "direct", "both"] = "think"
     """How completions answer; "both" has reasoned and direct ones in every step, half of the listings each."""
+    eval_mode: Literal["trained", "direct", "think", "both"] = "trained"
+    """How held-out listings are answered, and so what `best/` is best at: as the completions are (`mode`), or
+    otherwise. "both" takes the mean of the two. "direct" costs one pass a listing; reasoning writes up to 160 tokens
+    more."""
     steps: Count = 24
     prompts_per_step: Count = 2
     """Distinct listings per optimiser step."""
