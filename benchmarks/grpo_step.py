@@ -171,16 +171,16 @@ def config(kind: str, case: Case, folder: str, steps: int, bf16: bool) -> GRPOCo
     )  # fmt: skip
 
 
-def run(kind: str, case: Case, folder: str, steps: int) -> dict[str, Any]:
-    """Train `steps` steps and report the mean step."""
+def run(kind: str, case: Case, folder: str, steps: int, base: str | None) -> dict[str, Any]:
+    """Train `steps` steps and report the mean step. `base` is a model folder; by default the embedded model."""
     torch.manual_seed(0)
     if kind == "stock":
-        tokenizer = AutoTokenizer.from_pretrained(embedded_base())
-        model = AutoModelForCausalLM.from_pretrained(embedded_base(), dtype=torch.bfloat16)
+        tokenizer = AutoTokenizer.from_pretrained(base or embedded_base())
+        model = AutoModelForCausalLM.from_pretrained(base or embedded_base(), dtype=torch.bfloat16)
         lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
         maker, cast, extra = GRPOTrainer, True, {"peft_config": lora}
     else:
-        loaded, cast = prepare_for_training(GrpoSettings(base=EMBEDDED, lora_rank=16, precision="bf16"))
+        loaded, cast = prepare_for_training(GrpoSettings(base=base or EMBEDDED, lora_rank=16, precision="bf16"))
         model, tokenizer, maker, extra = loaded.model, loaded.tokenizer, SharedPrefixGRPOTrainer, {}
     prompts = prompts_of(case, tokenizer)
     data = Dataset.from_list([{"prompt": prompt} for prompt in prompts] * (steps + 1))
@@ -231,19 +231,25 @@ def peak_mb() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
-def measure(case: Case, only: str, steps: int) -> dict[str, Any]:
+def ratio(stock: float, ours: float) -> float | None:
+    """How many times as much stock takes; `None` where ours took nothing that could be measured."""
+    return round(stock / ours, 2) if ours > 0 else None
+
+
+def measure(case: Case, only: str, steps: int, base: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {"case": case.name, "device": "cuda" if torch.cuda.is_available() else "cpu"}
     with tempfile.TemporaryDirectory() as folder:
         if only != "stock":
-            run("ours", case, folder, 1)
-            found["ours"] = run("ours", case, folder, steps)
+            run("ours", case, folder, 1, base)
+            found["ours"] = run("ours", case, folder, steps, base)
         if only != "ours":
-            run("stock", Case(1, 2, case.prompt_tokens, 2), folder, 1)
-            found["stock"] = run("stock", case, folder, steps)
+            run("stock", Case(1, 2, case.prompt_tokens, 2), folder, 1, base)
+            found["stock"] = run("stock", case, folder, steps, base)
     if only == "both":
         found = {
             "case": found["case"],
             "speedup": round(found["stock"]["seconds"] / found["ours"]["seconds"], 2),
+            "ratio": {key: ratio(value, found["ours"][key]) for key, value in found["stock"].items()},
             **found,
         }
     return found
@@ -255,10 +261,11 @@ def main() -> None:
     parser.add_argument("--only", default="both", choices=["both", "ours", "stock"])
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     parser.add_argument("--steps", type=int, default=1, help="steps to average over")
+    parser.add_argument("--model", help="a model folder in place of the embedded model")
     args = parser.parse_args()
     results = []
     for case in CASES[args.cases]:
-        result = measure(case, args.only, args.steps)
+        result = measure(case, args.only, args.steps, args.model)
         print(result, file=sys.stderr)
         results.append(result)
     if args.json:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 
+from modsmith import forge
 from modsmith.errors import UserError
 from modsmith.forge import calibrate_model, evaluate_models, train_station
+from modsmith.judge import Judge
 from modsmith.policy import Policy
+from modsmith.training.base import load_model
 from modsmith.training.run import read_metrics
-from modsmith.training.settings import GrpoSettings, SftSettings
+from modsmith.training.settings import GrpoSettings, RunSettings, SftSettings
 
 
 def test_policy_to_report(
@@ -60,3 +63,26 @@ def test_policy_to_report(
 def test_calibration_needs_a_folder(plant_policy: Policy, plant_corpus_file: Path) -> None:
     with pytest.raises(UserError, match="no folder"):
         calibrate_model(Path("org/model"), str(plant_corpus_file), plant_policy)
+
+
+@pytest.mark.parametrize(
+    ("settings", "scores"),
+    [
+        (SftSettings(), {"score": 0.25}),
+        (GrpoSettings(), {"score": 0.75}),
+        (GrpoSettings(mode="direct"), {"score": 0.25}),
+        (GrpoSettings(mode="both"), {"score": 0.5, "score_think": 0.75, "score_direct": 0.25}),
+        (GrpoSettings(mode="think", eval_mode="direct"), {"score": 0.25}),
+    ],
+)
+def test_the_best_checkpoint_is_best_in_the_mode_that_is_trained(
+    settings: RunSettings, scores: dict[str, float], tiny_model_folder: Path, plant_policy: Policy,
+    plant_corpus_file: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(Judge, "rate", lambda self, listings: self.mode)
+    monkeypatch.setattr(
+        forge, "score_held_out", lambda examples, mode, policy: {"score": 0.75 if mode == "think" else 0.25}
+    )
+    changed = settings.model_copy(update={"base": str(tiny_model_folder), "corpus": str(plant_corpus_file)})
+    scorer = forge._held_out_scorer(changed, plant_policy)
+    assert scorer(load_model(str(tiny_model_folder), "fp32").model) == scores

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from modsmith.judge import Calibration, Judge, fit_calibration
 from modsmith.judge.calibration import Method
 from modsmith.judge.judge import OtherCategoriesError
 from modsmith.policy import Policy, load_policy
+from modsmith.prompt import Mode
 from modsmith.terminal import file_progress
 from modsmith.training import processes
 from modsmith.training.adapt import wording_of
@@ -63,18 +64,40 @@ def train_station(station: str, settings: RunSettings, out: Path, resume: bool =
 
 
 def _held_out_scorer(settings: RunSettings, policy: Policy) -> Callable[[Any], dict[str, float]]:
-    """Judge a fixed part of the validation split in direct mode, calibrated on the spot, and score it by the policy's
-    costs. Validation only: the test split is never looked at during training."""
+    """Judge a fixed part of the validation split, calibrated on the spot, and score it by the policy's costs: in the
+    mode that is trained, or the one that `eval_mode` asks for. SFT is scored in direct mode, which nine of ten of its
+    passes teach. Validation only: the test split is never looked at during training."""
     examples = take_units(of_split(load_corpus(settings.corpus, policy), "validation"), settings.eval_limit)
     tokenizer, wording = load_model(settings.base, "fp32").tokenizer, wording_of(settings)
+    modes = _scored_modes(settings)
 
     def held_out(model: Any) -> dict[str, float]:
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         judge = Judge(causal, tokenizer, policy, wording=wording)
         judge.calibration = _fit(judge, examples, "")
-        return score_held_out(examples, judge.rate([example.listing for example in examples]), policy)
+        scores: dict[Mode, dict[str, float]] = {}
+        for mode in modes:
+            judge.mode = mode
+            scores[mode] = score_held_out(examples, judge.rate([example.listing for example in examples]), policy)
+        return _mean_scores(scores)
 
     return held_out
+
+
+def _scored_modes(settings: RunSettings) -> tuple[Mode, ...]:
+    if not isinstance(settings, GrpoSettings):
+        return ("direct",)
+    asked = settings.mode if settings.eval_mode == "trained" else settings.eval_mode
+    return ("think", "direct") if asked == "both" else (asked,)
+
+
+def _mean_scores(scores: Mapping[Mode, Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each metric over the modes, without what is undefined in one of them; with several modes the score of
+    each beside it, as score_think and score_direct."""
+    first, *others = scores.values()
+    shared = [name for name in first if all(name in other for other in others)]
+    found = {name: sum(one[name] for one in scores.values()) / len(scores) for name in shared}
+    return found | ({f"score_{mode}": one["score"] for mode, one in scores.items()} if others else {})
 
 
 def calibrate_model(

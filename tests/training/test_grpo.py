@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
 from modsmith.errors import UserError
+from modsmith.training import grpo
 from modsmith.training.grpo import modes_of, train_grpo
 from modsmith.training.run import read_metrics
 from modsmith.training.settings import GrpoSettings
@@ -55,3 +60,31 @@ def test_a_start_model_that_is_never_right_is_said_so_before_the_first_step(
     with pytest.raises(UserError, match=r"sure of every violating listing \(none with 0.0 < p\(right\) < 1.0\)"):
         train_grpo(settings.model_copy(update={"difficulty_samples": 2}), tmp_path / "run")
     assert (tmp_path / "run/pass_rates.jsonl").read_text("utf-8").count('"right": 0.0') >= 4
+
+
+def test_each_item_is_tried_in_the_mode_that_it_is_trained_in(
+    settings: GrpoSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: dict[str, str] = {}
+    hopeless: set[str] = set()
+
+    def rates(loaded: Any, policy: Any, examples: Sequence[Any], modes: Sequence[str], *more: Any) -> np.ndarray:
+        """All but eight listings are never right, in whichever mode they are asked."""
+        assert len(tried) == 0 and len({one.id for one in examples}) == len(examples)
+        tried.update({one.id: mode for one, mode in zip(examples, modes, strict=True)})
+        hopeless.update(one.id for one in examples[8:])
+        return np.array([0.0 if one.id in hopeless else 0.5 for one in examples])
+
+    monkeypatch.setattr(grpo, "pass_rates", rates)
+    changed = settings.model_copy(update={"mode": "both", "difficulty_samples": 2, "steps": 2, "refill": 1})
+    train_grpo(changed, tmp_path / "run")
+    items = json.loads((tmp_path / "run/items.json").read_text("utf-8"))
+    assert [tried[one] for one in items] == modes_of(16, "both") and not hopeless & set(items)
+    assert len(hopeless) > 0 and set(tried.values()) == {"think", "direct"}
+    assert [one[-1] for one in items] == ["b", "a"] * 8, "violating and allowed in turn"
+    rows = [
+        row
+        for step in (1, 2)
+        for row in parquet.read_table(tmp_path / f"run/completions/{step:06d}.parquet").to_pylist()
+    ]
+    assert len(rows) == 32 and all(row["mode"] == tried[row["example_id"]] for row in rows), "refilled ones as well"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from modsmith.corpus import load_corpus
 from modsmith.errors import UserError
@@ -164,3 +165,5 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     for name, steps in (("optim/grad_norm", list(whole)), ("train/loss", list(whole)[1:])):
         # The first logged loss is a mean over steps before and after the checkpoint; what was before died with the run.
         assert {step: cut[step][name] for step in steps} == pytest.approx({step: whole[step][name] for step in steps})
+    weights, again = (load_file(tmp_path / name / "final/adapter_model.safetensors") for name in ("whole", "cut"))
+    torch.testing.assert_close(again, weights)

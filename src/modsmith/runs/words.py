@@ -25,6 +25,8 @@ def headline(run: RunRecord) -> str:
         "running": f"{station} is running, at step {run.step}{of}",
         "stopped": f"{station} stopped at step {run.step}{of}",
     }[run.state]
+    if run.state == "finished" and run.about.get("ended_early"):
+        state = f"{station} ended early after {run.step}{of} steps, for want of a better held-out score"
     if run.best is None:
         return f"{state}; {'no held-out score yet' if run.state == 'running' else 'no held-out score was measured'}."
     step, score = run.best

@@ -8,7 +8,7 @@ turn, with the policy's own rewards; and RUN/completions/*.parquet, the table of
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -119,9 +119,7 @@ def modes_of(count: int, mode: Mode | Literal["both"]) -> list[Mode]:
     return [mode] * count
 
 
-def to_rows(
-    examples: Sequence[Example], policy: Policy, mode: Mode | Literal["both"], wording: Wording = PLAIN
-) -> Dataset:
+def to_rows(examples: Sequence[Example], policy: Policy, modes: Sequence[Mode], wording: Wording = PLAIN) -> Dataset:
     """What TRL iterates over: the prompt, and the columns that the rewards read."""
     return Dataset.from_list(
         [
@@ -132,7 +130,7 @@ def to_rows(
                 "mode": one,
                 "example_id": example.id,
             }
-            for example, one in zip(examples, modes_of(len(examples), mode), strict=True)
+            for example, one in zip(examples, modes, strict=True)
         ]
     )
 
@@ -166,6 +164,7 @@ def train_grpo(
     torch.manual_seed(settings.seed)
     loaded, cast = prepare_for_training(settings)
     chosen = _unsure_items(run, settings, train, loaded, policy)
+    modes = modes_of(len(chosen), settings.mode)
     stepped = settings.steps * settings.prompts_per_step
     rewards = build_rewards(policy, settings.max_completion_tokens)
     callback = RunCallback(run, loaded.tokenizer, held_out, "GRPO")
@@ -207,14 +206,14 @@ def train_grpo(
             dataloader_pin_memory=False,
             ddp_find_unused_parameters=False,
         ),
-        train_dataset=to_rows(chosen[:stepped], policy, settings.mode, loaded.wording),
+        train_dataset=to_rows(chosen[:stepped], policy, modes[:stepped], loaded.wording),
         processing_class=loaded.tokenizer,
         callbacks=[callback],
     )
     trainer.completions_folder = run.folder / "completions"
     trainer.advantage, trainer.correct_reward = settings.advantage, settings.correct_reward
     if settings.refill:
-        spare = to_rows(chosen[stepped:], policy, settings.mode, loaded.wording)
+        spare = to_rows(chosen[stepped:], policy, modes[stepped:], loaded.wording)
         trainer.refill_from(spare.to_list(), settings.refill)
     trainer.remove_callback(PrinterCallback)
     callback.gauges.follow(trainer)
@@ -261,10 +260,13 @@ def _sometimes_right(
     policy: Policy,
     count: int,
 ) -> list[Example]:
-    """`count` items that the start model, asked several times, decides rightly sometimes. Twice as many are tried."""
+    """`count` items that the start model, asked several times in the mode they will be trained in, decides rightly
+    sometimes. Twice as many are tried, each in one mode."""
     wide = choose_unsure(train, right, settings.unsure_low, settings.unsure_high, 2 * count, settings.seed)
-    candidates = list({example.id: example for example in wide}.values())
-    mode: Mode = "direct" if settings.mode == "direct" else "think"
+    asked: dict[str, tuple[Example, Mode]] = {}
+    for example, mode in zip(wide, modes_of(len(wide), settings.mode), strict=True):
+        asked.setdefault(example.id, (example, mode))
+    candidates, modes = [example for example, _ in asked.values()], [mode for _, mode in asked.values()]
     with file_progress("pass rates") as progress:
         done = 0
 
@@ -274,7 +276,20 @@ def _sometimes_right(
             progress(done, len(candidates))
 
         rates = pass_rates(
-            loaded, policy, candidates, [mode] * len(candidates), settings.difficulty_samples,
+            loaded, policy, candidates, modes, settings.difficulty_samples,
             settings.max_completion_tokens, settings.temperature, run.folder / "pass_rates.jsonl", tick,
         )  # fmt: skip
-    return choose_unsure(candidates, rates, 0.0, 1.0, count, settings.seed)
+    return _in_their_modes(candidates, modes, rates, modes_of(count, settings.mode), settings.seed)
+
+
+def _in_their_modes(
+    candidates: Sequence[Example], modes: Sequence[Mode], rates: np.ndarray, wanted: Sequence[Mode], seed: int
+) -> list[Example]:
+    """An item with 0 < rate < 1 for each of the `wanted` modes, of those asked in it; violating and allowed in turn."""
+    queues: dict[tuple[Mode, bool], Iterator[Example]] = {}
+    for mode in dict.fromkeys(wanted):
+        mine = [index for index, one in enumerate(modes) if one == mode]
+        of = f" in {mode} mode" if len(set(wanted)) > 1 else ""
+        items = choose_unsure([candidates[i] for i in mine], rates[mine], 0.0, 1.0, len(wanted), seed, of)
+        queues[mode, True], queues[mode, False] = iter(items[0::2]), iter(items[1::2])
+    return [next(queues[mode, index % 2 == 0]) for index, mode in enumerate(wanted)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from modsmith.errors import UserError
 from modsmith.training import processes
+from modsmith.training.patience import EndedEarlyError
 from modsmith.training.run import Run, RunCallback, disk_errors
 
 
@@ -22,7 +23,8 @@ def train_and_save(run: Run, callback: RunCallback, trainer: Any, tokenizer: Any
         callback.held_out = None  # no process has the whole model
         if processes.is_main():
             callback.console.print("sharded weights are not scored while they are trained: the last model is taken")
-    with orderly_interrupt(callback), disk_errors(run.checkpoints):
+    # A run that had ended early has its last weights by the time it says so: they are saved as those of any run.
+    with orderly_interrupt(callback), disk_errors(run.checkpoints), suppress(EndedEarlyError):
         trainer.train(resume_from_checkpoint=str(run.resume_from) if run.resume_from else None)
     return _finish(run, callback, trainer, tokenizer)
 

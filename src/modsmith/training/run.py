@@ -31,6 +31,7 @@ from modsmith.errors import UserError
 from modsmith.files import atomic_write, write_json
 from modsmith.training import processes
 from modsmith.training.adapt import wording_of
+from modsmith.training.patience import EarlyEnd, EndedEarlyError, out_of_patience
 from modsmith.training.settings import RunSettings
 from modsmith.training.watch import (
     Alarm,
@@ -148,7 +149,7 @@ def _same_training(settings: RunSettings, earlier: Path) -> bool:
         before = type(settings).model_validate(yaml.safe_load(earlier.read_text("utf-8")))
     except (ValueError, yaml.YAMLError):
         return False
-    changes = {name: getattr(settings, name) for name in WATCHING if hasattr(settings, name)}
+    changes = {name: getattr(settings, name) for name in (*WATCHING, "patience") if hasattr(settings, name)}
     return before.model_copy(update=changes) == settings
 
 
@@ -213,11 +214,16 @@ class RunCallback(TrainerCallback):
         """A signal came to any process, and all of them know."""
         self.stopped_by: Alarm | None = None
         """The alarm that ended the run, under `alarms: stop`."""
+        self.ended_early: EarlyEnd | None = None
+        """Why patience with the held-out score ended the run. It is complete then."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.gauges.begin(state.global_step, state.num_input_tokens_seen)
+        self._mind_patience(state)
+        if self.ended_early:  # the trainer would take a step before it heeds `control`
+            raise EndedEarlyError
         if state.is_world_process_zero:
-            self.run.note(steps=state.max_steps)
+            self.run.note(steps=state.max_steps, ended_early=None)
             settings = self.run.settings
             self.tracker = open_tracker(
                 settings.tracker, self.run.folder, settings.model_dump(), self.run.resumed, self.console
@@ -283,6 +289,21 @@ class RunCallback(TrainerCallback):
             best = self.run.best_score()
             if best is None or values["score"] >= best:
                 self.run.save_model("best", model, self.tokenizer, {"step": step, **values})
+        self._mind_patience(state)
+        if self.ended_early:
+            control.should_save = control.should_training_stop = True
+
+    def _mind_patience(self, state: Any) -> None:
+        """After a held-out score, and before a run goes on: has it been in vain for too long? All processes agree."""
+        patience = self.run.settings.patience
+        if not (patience and self.held_out) or self.stopped_by or state.global_step >= state.max_steps:
+            return
+        if state.is_world_process_zero:
+            self.ended_early = out_of_patience(read_metrics(self.run.folder), patience)
+            if self.ended_early:
+                self.run.note(steps=state.max_steps, ended_early=self.ended_early)
+                self.lines.ended_early(self.ended_early)
+        self.ended_early = processes.from_main(self.ended_early)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         processes.wait()  # each process writes a part of the checkpoint

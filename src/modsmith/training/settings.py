@@ -56,6 +56,9 @@ class RunSettings(BaseModel):
     """Steps between held-out scores; the best of them becomes `best/`."""
     eval_limit: Count = 120
     """Validation examples used for each held-out score (twins whole)."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Held-out scores in a row without a better one after which the run ends; 0 never ends early. `best/` is the same
+    model either way, and the checkpoint of that step lets a run go on with more patience."""
     calibration_limit: Count = 400
     """Validation examples that the finished model is calibrated on."""
     tracker: Literal["trackio", "wandb", "tensorboard", "none"] = "trackio"
@@ -102,6 +105,10 @@ class GrpoSettings(RunSettings):
     learning_rate: Positive = 5e-5
     mode: Literal["think", "direct", "both"] = "think"
     """How completions answer; "both" has reasoned and direct ones in every step, half of the listings each."""
+    eval_mode: Literal["trained", "direct", "think", "both"] = "trained"
+    """How held-out listings are answered, and so what `best/` is best at: as the completions are (`mode`), or
+    otherwise. "both" takes the mean of the two. "direct" costs one pass a listing; reasoning writes up to 160 tokens
+    more."""
     steps: Count = 24
     prompts_per_step: Count = 2
     """Distinct listings per optimiser step."""

@@ -44,11 +44,12 @@ def right_probabilities(
 
 
 def choose_unsure(
-    examples: Sequence[Example], right: np.ndarray, low: float, high: float, count: int, seed: int
+    examples: Sequence[Example], right: np.ndarray, low: float, high: float, count: int, seed: int, asked: str = ""
 ) -> list[Example]:
     """`count` examples with low < p < high, violating and allowed in turn, least sure first within a shuffled pool.
 
-    Fewer than `count` unsure ones are repeated in the same order. Raises `UserError` when one class has none.
+    Fewer than `count` unsure ones are repeated in the same order. Raises `UserError` when one class has none;
+    `asked` says in it how the model was asked (" in think mode").
     """
     draw = random.Random(seed)
     pools: list[list[Example]] = []
@@ -61,7 +62,7 @@ def choose_unsure(
         if not pool:
             kind = "violating" if violating else "allowed"
             raise UserError(
-                f"the start model is sure of every {kind} listing (none with {low} < p(right) < {high}); "
+                f"the start model{asked} is sure of every {kind} listing (none with {low} < p(right) < {high}); "
                 "widen unsure_low and unsure_high, or give it more listings"
             )
         draw.shuffle(pool)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from modsmith.training.patience import EarlyEnd
 from modsmith.training.watch.alarms import Alarm
 
 _SHOWN = {
@@ -75,6 +76,14 @@ class StepLines:
     def alarm(self, alarm: Alarm) -> None:
         """Print what rang, why, and what to do about it."""
         self.console.print(Text(f"step {alarm.step}: warning, {alarm.sentence}", style="yellow"), soft_wrap=True)
+
+    def ended_early(self, end: EarlyEnd) -> None:
+        """Print that the run is over before its last step, and why."""
+        count = "the held-out score" if end["worse"] == 1 else f"{end['worse']} held-out scores in a row"
+        self.console.print(
+            Text(f"step {end['step']}: ends early, {count} no better than {end['best_score']:.3f} of step "
+                 f"{end['best_step']} (patience)"), soft_wrap=True
+        )  # fmt: skip
 
     def stop(self) -> None:
         """End the bar."""
