@@ -17,7 +17,7 @@ from modsmith.evaluation.report_plots import Estimate, spaced
 
 MISTAKES_SHOWN = 300
 """Most mistakes of one system on the page, whatever wrote the summary."""
-TELLING = 0.05
+TELLING = 0.15
 """A category that nobody rates above 0 or gives this probability is left out of an item's table."""
 
 

@@ -143,13 +143,18 @@ WATCHING = ("tracker", "alarms", "progress", "vllm_server_url")
 """Settings that do not change what is trained; they may differ when a run goes on."""
 
 
+def watching_of(settings: RunSettings) -> dict[str, Any]:
+    """Those of these settings that this station has, with their values."""
+    return {name: getattr(settings, name) for name in WATCHING if hasattr(settings, name)}
+
+
 def _same_training(settings: RunSettings, earlier: Path) -> bool:
     """Was the run started with these settings? Keys that came into modsmith since then count with their defaults."""
     try:
         before = type(settings).model_validate(yaml.safe_load(earlier.read_text("utf-8")))
     except (ValueError, yaml.YAMLError):
         return False
-    changes = {name: getattr(settings, name) for name in (*WATCHING, "patience") if hasattr(settings, name)}
+    changes = {**watching_of(settings), "patience": settings.patience}
     return before.model_copy(update=changes) == settings
 
 

@@ -25,7 +25,7 @@ from rich.console import Console
 from modsmith.errors import UserError
 from modsmith.files import atomic_write, write_json
 from modsmith.training.adapt import wording_of
-from modsmith.training.run import WATCHING, StoppedOnRequestError
+from modsmith.training.run import StoppedOnRequestError, watching_of
 from modsmith.training.settings import RunSettings, change_settings
 from modsmith.training.sweep.draw import duration, plot_trials, trial_line
 from modsmith.training.sweep.study import PLAN_FILE, Plan, Study, Trial, best_of, study_errors
@@ -91,8 +91,7 @@ def _open_folder(plan: Plan, out: Path, resume: bool) -> None:
         plan.save(out)
         return
     earlier = Plan.load(out)
-    watching = {name: getattr(plan.settings, name) for name in WATCHING}
-    if replace(earlier, settings=earlier.settings.model_copy(update=watching)) != plan:
+    if replace(earlier, settings=earlier.settings.model_copy(update=watching_of(plan.settings))) != plan:
         raise UserError(f"{out} was started with other settings or another space; resume with its own {PLAN_FILE}")
 
 
