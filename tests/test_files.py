@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from modsmith.errors import UserError
-from modsmith.files import atomic_write, read_text, write_json
+from modsmith.files import atomic_folder, atomic_write, read_text, write_json
 
 
 @pytest.fixture
@@ -132,3 +132,17 @@ def test_read_text_names_what_could_not_be_read(tmp_path: Path) -> None:
         read_text(tmp_path / "none.txt", "policy")
     with pytest.raises(UserError, match="cannot read policy"):
         read_text(tmp_path, "policy")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with atomic_folder(target) as building:
+        (building / "a").write_text("1")
+        assert not target.exists()
+    with pytest.raises(RuntimeError), atomic_folder(target) as building:
+        (building / "a").write_text("2")
+        raise RuntimeError
+    assert (target / "a").read_text() == "1"
+    with atomic_folder(target) as building:
+        (building / "b").write_text("3")
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "b"]

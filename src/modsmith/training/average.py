@@ -11,15 +11,13 @@ is as good as the best of them or better, at the cost of one (model soups, Worts
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from modsmith.errors import UserError
-from modsmith.files import write_json
-from modsmith.training.base import model_folder
+from modsmith.files import atomic_folder, write_json
+from modsmith.training.base import ABOUT, about_model, model_folder
 
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
 NOT_SHARED = ("calibration.json", "README.md")
@@ -54,15 +52,10 @@ def average_models(names: Sequence[str], out: Path) -> Path:
     }
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-        try:
+        with atomic_folder(out) as building:
             shutil.copytree(folders[0], building, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*NOT_SHARED))
             save_file(mean, building / file, metadata={"format": "pt"})
-            write_json(building / "modsmith.json", {**_about(folders[0]), "mean_of": list(names), "score": None})
-            building.chmod(0o755)
-            os.replace(building, out)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+            write_json(building / ABOUT, {**about_model(folders[0]), "mean_of": list(names), "score": None})
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     return out
@@ -91,8 +84,3 @@ def _checked(path: Path) -> Path:
 def _adapter(folder: Path) -> tuple[object, ...]:
     config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
     return tuple(config.get(key) for key in ("base_model_name_or_path", "r", "lora_alpha", "use_rslora", "use_dora"))
-
-
-def _about(folder: Path) -> dict[str, object]:
-    path = folder / "modsmith.json"
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}

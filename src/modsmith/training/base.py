@@ -102,15 +102,23 @@ def trained_categories(name: str) -> list[str] | None:
     return found
 
 
+def about_model(folder: Path) -> dict[str, Any]:
+    """What `modsmith.json` in a model folder says of it; nothing where there is none. Raises `UserError`."""
+    path = folder / ABOUT
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it holds no object")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); it says which prompt the model was trained with") from error
+    return found
+
+
 def _recorded(name: str, key: str, default: Any) -> Any:
     folder = model_folder(name)
-    about = folder / ABOUT if folder else None
-    if about is None or not about.is_file():
-        return default
-    try:
-        return json.loads(about.read_text("utf-8")).get(key, default)
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{about} is damaged ({error}); it says which prompt the model was trained with") from error
+    return about_model(folder).get(key, default) if folder else default
 
 
 def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> LoadedModel:

@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,9 +27,10 @@ from rich.console import Console
 from transformers import TrainerCallback
 
 from modsmith.errors import UserError
-from modsmith.files import atomic_write, write_json
+from modsmith.files import atomic_folder, atomic_write, write_json
 from modsmith.training import processes
 from modsmith.training.adapt import wording_of
+from modsmith.training.base import ABOUT
 from modsmith.training.patience import EarlyEnd, EndedEarlyError, out_of_patience
 from modsmith.training.settings import RunSettings
 from modsmith.training.watch import (
@@ -112,7 +112,7 @@ class Run:
             os.fsync(file.fileno())
 
     def best_score(self) -> float | None:
-        about = self.folder / "best" / "modsmith.json"
+        about = self.folder / "best" / ABOUT
         return json.loads(about.read_text("utf-8"))["score"] if about.exists() else None
 
     def save_model(
@@ -122,20 +122,10 @@ class Run:
         folder appears whole or not at all. `state` are its weights where it does not hold them itself (sharded over
         several processes)."""
         target = self.folder / name
-        with disk_errors(target):
-            building = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{name}-"))
-            try:
-                write_model(model, tokenizer, building, self.settings.base, state)
-                trained = {"wording": self.wording, "categories": self.categories}
-                write_json(building / "modsmith.json", {**about, **trained})
-                old = self.folder / f".{name}-old"
-                shutil.rmtree(old, ignore_errors=True)
-                if target.exists():
-                    os.replace(target, old)
-                os.replace(building, target)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                shutil.rmtree(building, ignore_errors=True)
+        with disk_errors(target), atomic_folder(target) as building:
+            write_model(model, tokenizer, building, self.settings.base, state)
+            trained = {"wording": self.wording, "categories": self.categories}
+            write_json(building / ABOUT, {**about, **trained})
         return target
 
 

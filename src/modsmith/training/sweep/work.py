@@ -25,6 +25,7 @@ from rich.console import Console
 from modsmith.errors import UserError
 from modsmith.files import atomic_write, write_json
 from modsmith.training.adapt import wording_of
+from modsmith.training.base import ABOUT
 from modsmith.training.run import StoppedOnRequestError, watching_of
 from modsmith.training.settings import RunSettings, change_settings
 from modsmith.training.sweep.draw import duration, plot_trials, trial_line
@@ -100,7 +101,7 @@ def _train_trial(plan: Plan, trial: Trial, out: Path, train: Train) -> dict[str,
     folder = out / "trials" / trial.name
     settings = _settings_of(plan, trial).model_copy(update={"progress": "bar"})
     best = train(plan.station, settings, folder, (folder / "config.yaml").exists())
-    held_out: dict[str, object] = json.loads((best / "modsmith.json").read_text("utf-8"))
+    held_out: dict[str, object] = json.loads((best / ABOUT).read_text("utf-8"))
     return held_out
 
 
