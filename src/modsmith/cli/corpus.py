@@ -110,6 +110,7 @@ def build(
     size: Annotated[int, typer.Option(help="Listings.")] = 8000,
     seed: Annotated[int, typer.Option(help="Another seed tells other offers through other shells.")] = 7,
     violating: Annotated[float, typer.Option(help="Share of violating listings, 0.1 to 0.45.")] = 0.4,
+    written: Annotated[float, typer.Option(help="At most this share is written whole, 0 to 1.")] = 0.55,
     add: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Imported, generated or own rated listings on top; may be given repeatedly."),
@@ -124,11 +125,11 @@ def build(
     from modsmith.policy import load_policy
 
     rules = load_policy(policy)
-    examples, added = join_files(build_corpus(rules, size, seed, violating), add or [], rules)
+    examples, added = join_files(build_corpus(rules, size, seed, violating, written), add or [], rules)
     check_examples(examples, "built")
     for file in added:
         typer.echo(f"{file.name}: {file.joined} listings added, {file.repeated} dropped as near duplicates", err=True)
-    command = f"modsmith corpus build --size {size} --seed {seed} --violating {violating}"
+    command = f"modsmith corpus build --size {size} --seed {seed} --violating {violating} --written {written}"
     command += "".join(f" --add {file.name}" for file in added)
     for path in [*export_corpus(examples, out, rules.version_label), write_card(examples, out, rules, command, added)]:
         typer.echo(str(path))

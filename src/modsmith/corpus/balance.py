@@ -9,8 +9,8 @@ with V_w of V violating and A_w of A allowed listings of the training split hold
 the same on every machine. The idea is that of adversarial filtering (AFLite, 2002.04108), for one cue, with nothing
 thrown away.
 
-Where a build holds only some of the written listings, they are drawn so that words and writers stand on both labels
-alike (`take_evenly`): a small sample would otherwise lean by chance.
+Where a build holds only some of the written listings, they are drawn so that words, writers and lengths stand on both
+labels alike (`take_evenly`): all of them together lean, and a small sample would lean by chance.
 """
 
 from __future__ import annotations
@@ -60,33 +60,36 @@ def least_telling(drafts: Sequence[Sequence[Example]], weights: Mapping[str, flo
     return min(drafts, key=gap)
 
 
+RIVALS = 200
+"""Units of one stratum among which the next is chosen."""
+_WEIGHTS = {"hand": 3, "length": 2}
+"""A listing has one writer and one length, and a dozen function words."""
+
+
 def take_evenly(units: Sequence[Sequence[Example]], limit: int, violating: int) -> list[int]:
     """Places of units, taken in the given order until they hold `limit` examples, of which at most `violating` violate;
     a unit that does not fit is passed over.
 
-    Strata (split, category, kind) keep their shares. Where the pool has k times as many examples as are wanted, one of
-    every k units of a stratum is taken: the one after which sum over f of (V_f / V - A_f / A)^2 is smallest, where f is
-    a function word or a writer, V_f of the violating and A_f of the allowed examples taken so far hold it, and V and A
-    are those of all units. In whole numbers, so the same on every machine.
+    Strata (split, category, kind) keep their shares. Which unit of its stratum is next is chosen among the first
+    `RIVALS` left: the one that most opposes what leans so far. What leans is, for each function word, writer and band
+    of length f, A * V_f - V * A_f: V_f of the violating and A_f of the allowed examples taken hold it, V and A are
+    those of all units. In whole numbers, so the same on every machine.
     """
     total = Counter(example.violates for unit in units for example in unit)
-    rivals = max(1, total.total() // max(1, limit))
     left: dict[tuple[object, str, str], list[int]] = {}
     for place, unit in enumerate(units):
         left.setdefault(_stratum(unit), []).append(place)
     lean: Counter[str] = Counter()
     leans = [_lean(unit, total) for unit in units]
 
-    def growth(place: int) -> int:
-        return sum(step * (2 * lean[feature] + step) for feature, step in leans[place].items())
+    def agrees(place: int) -> int:
+        return sum(step * lean[feature] for feature, step in leans[place].items())
 
     taken: list[int] = []
     for unit in units:
         row = left[_stratum(unit)]
-        some, row[:rivals] = row[:rivals], []
-        if not some:
-            continue
-        place = min(some, key=growth)
+        place = min(row[:RIVALS], key=agrees)
+        row.remove(place)
         size, bad = len(units[place]), sum(example.violates for example in units[place])
         if size <= limit and bad <= violating:
             taken.append(place)
@@ -104,6 +107,8 @@ def _lean(unit: Sequence[Example], total: Mapping[bool, int]) -> Counter[str]:
     steps: Counter[str] = Counter()
     for example in unit:
         step = total[False] if example.violates else -total[True]
-        for feature in (*function_words(example.listing), f"by {example.generator}"):
-            steps[feature] += step
+        for word in function_words(example.listing):
+            steps[word] += step
+        steps[f"hand {example.generator}"] += _WEIGHTS["hand"] * step
+        steps[f"length {len(example.listing.text).bit_length()}"] += _WEIGHTS["length"] * step
     return steps
