@@ -28,6 +28,7 @@ from modsmith.prompt import (
     split_windows,
 )
 from modsmith.ratings import Ratings
+from modsmith.reading import read_plainly
 
 POLICY = load_policy()
 IDS = POLICY.category_ids
@@ -391,15 +392,29 @@ def test_parsing_takes_no_time_on_long_runs(text: str) -> None:
 def test_the_quote_of_a_rendered_reasoning_is_found_again(rationale: str, before: str, quote: str, after: str) -> None:
     assume(quote.strip() and not set(quote) & set("<[|｜") and re.search(r"\w", quote))
     listing = Listing("a", "T", before + quote + after)
-    answer = parse_answer(render_reasoning(rationale, quote) + CLEAN, IDS)
+    read = read_plainly(listing.text).reads(quote)
+    assume(re.search(r"\w", read) and not set(read) & set("<[|｜"))
+    answer = parse_answer(render_reasoning(rationale, read) + CLEAN, IDS)
     assert len(answer.quotes) == 1
-    assert grounded_quotes(answer, listing) == answer.quotes
+    [found] = grounded_quotes(answer, listing)
+    assert found and found in listing.text
 
 
 def test_a_quote_that_is_not_there_is_not_grounded() -> None:
     listing = Listing("a", "Brushes", 'forty  brushes\n"for oil"')
     answer = Answer(None, 'It says "Forty brushes \'for OIL\'" and “4,000 channels” and "brushes".')
-    assert grounded_quotes(answer, listing) == ["Forty brushes 'for OIL'", "brushes"]
+    assert grounded_quotes(answer, listing) == ['forty  brushes\n"for oil"', "Brushes"]
+
+
+def test_the_model_reads_plainly_and_its_quote_comes_back_as_the_seller_wrote_it() -> None:
+    listing = Listing(
+        "a", "Ch3ap  w-e-a-p-o-n-s", "Two wea/pons\nfor sale", tags=("g4mbl1ng",), files=("gun-kit-v2.zip",)
+    )
+    block = render_listing(listing)
+    assert "Title: Cheap weapons\n" in block and "Two weapons\n" in block
+    assert "Tags: gambling\nFiles: gun-kit-v2.zip\n" in block
+    answer = Answer(None, 'It says "Cheap weapons", "weapons for sale", "gambling" and "rifles".')
+    assert grounded_quotes(answer, listing) == ["Ch3ap  w-e-a-p-o-n-s", "wea/pons\nfor sale", "g4mbl1ng"]
 
 
 def test_a_rationale_without_quotes_quotes_nothing() -> None:

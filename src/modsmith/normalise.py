@@ -1,7 +1,7 @@
-"""A second view of a listing's text, with disguises taken off.
+"""A second view of a listing's text, folded hard: for search, deduplication and finding what must not be kept.
 
-The model always sees the original; this view stands beside it (for search, for deduplication, for grounding a quote),
-never in its place: a normaliser that is wrong must not be able to hide anything.
+It stands beside the original, never in its place: it decodes without asking for known words, so that nothing forbidden
+escapes it, and it makes nonsense of some ordinary words. What the model reads is `reading`'s.
 """
 
 from __future__ import annotations

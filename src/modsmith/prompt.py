@@ -21,6 +21,7 @@ from typing import Literal
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import BORDERLINE, LEVELS, Ratings
+from modsmith.reading import read_plainly
 
 Mode = Literal["direct", "think"]
 MODES: tuple[Mode, ...] = ("direct", "think")
@@ -67,12 +68,15 @@ def render_policy(policy: Policy, full: bool = False, wording: Wording = PLAIN) 
 
 
 def render_listing(listing: Listing) -> str:
-    """The listing as a closed block of plain text that can neither end its block nor speak as another role."""
-    parts = [("Title", listing.title), ("Price", listing.price), ("Tags", ", ".join(listing.tags))]
-    parts += [("Files", ", ".join(listing.files))]
+    """The listing as a closed block of plain text that can neither end its block nor speak as another role.
+
+    Every field is read plainly first: the model sees through sellers' disguises before it weighs the words.
+    """
+    fields = [("Title", [listing.title]), ("Price", [listing.price]), ("Tags", listing.tags), ("Files", listing.files)]
+    parts = [(name, ", ".join(read_plainly(value).text for value in values)) for name, values in fields]
     lines = [f"{name}: {' '.join(value.split())}" for name, value in parts if value]
     if listing.description:
-        lines.append(listing.description.strip())
+        lines.append(read_plainly(listing.description).text.strip())
     inside = neutralise("\n".join(lines))  # joined first: a tag may begin in one field and end in the next
     return f"<listing>\n{inside}\n</listing>"
 
@@ -226,9 +230,12 @@ def parse_answer(completion: str, categories: Sequence[str], mode: Mode | None =
 
 
 def grounded_quotes(answer: Answer, listing: Listing) -> list[str]:
-    """Those quotes of the reasoning that stand in the listing (white space, case and quote marks aside)."""
-    text = _flat(neutralise(listing.text)).casefold()
-    return [quote for quote in answer.quotes if _flat(quote).casefold() in text]
+    """Where the quotes of the reasoning stand in the listing: verbatim, in its disguise if it wears one.
+
+    The model quotes what it read; white space, case and quote marks may differ. A quote that is not there is left out.
+    """
+    reading = read_plainly(listing.text)
+    return [original for quote in answer.quotes if (original := reading.original(quote))]
 
 
 def _flat(text: str) -> str:

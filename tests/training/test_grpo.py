@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
+from modsmith.corpus import load_corpus
 from modsmith.errors import UserError
+from modsmith.policy import load_policy
 from modsmith.training import grpo
-from modsmith.training.grpo import modes_of, train_grpo
+from modsmith.training.grpo import modes_of, to_rows, train_grpo
 from modsmith.training.run import read_metrics
 from modsmith.training.settings import GrpoSettings
 
@@ -88,3 +91,11 @@ def test_each_item_is_tried_in_the_mode_that_it_is_trained_in(
         for row in parquet.read_table(tmp_path / f"run/completions/{step:06d}.parquet").to_pylist()
     ]
     assert len(rows) == 32 and all(row["mode"] == tried[row["example_id"]] for row in rows), "refilled ones as well"
+
+
+def test_a_quote_has_to_stand_in_what_the_model_reads() -> None:
+    policy = load_policy()
+    example = next(one for one in load_corpus("written", policy) if one.violates)
+    hidden = replace(example, listing=replace(example.listing, description="All w34p0ns here."))
+    [row] = to_rows([hidden], policy, ["think"])
+    assert "All weapons here." in row["listing"] and "All weapons here." in row["prompt"][-1]["content"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ def test_weights_fall_on_the_completion_only(
     answer = len(encoder.answer_ids(violating.ratings))
     assert [level for level in row.levels_T[-answer - 1 :] if level != NO_RATING] == list(violating.ratings.values())
     assert set(row.levels_T[: -answer - 1]) == {NO_RATING}
+
+
+def test_the_reasoning_quotes_what_the_model_reads(
+    tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path
+) -> None:
+    encoder = PromptEncoder(load_model(str(tiny_model_folder), "fp32").tokenizer, plant_policy)
+    plain = next(example for example in load_corpus(plant_corpus_file, plant_policy) if example.violates)
+    hidden = replace(plain, evidence="p01s0n", listing=replace(plain.listing, description="All sold as p01s0n here."))
+    open_ = replace(plain, evidence="poison", listing=replace(plain.listing, description="All sold as poison here."))
+    rows = [weighted_row(Pass(example, "think"), encoder, SftSettings()) for example in (hidden, open_)]
+    assert rows[0] == rows[1]
 
 
 def _loss(logits: torch.Tensor, level: int, weight: float) -> torch.Tensor:

@@ -24,6 +24,7 @@ from modsmith.errors import UserError
 from modsmith.files import atomic_write
 from modsmith.policy import Policy, load_policy
 from modsmith.prompt import PLAIN, Mode, Wording, build_messages
+from modsmith.reading import read_plainly
 from modsmith.terminal import file_progress
 from modsmith.training import processes
 from modsmith.training.adapt import prepare_for_training
@@ -126,7 +127,7 @@ def to_rows(examples: Sequence[Example], policy: Policy, modes: Sequence[Mode], 
             {
                 "prompt": build_messages(policy, example.listing, one, wording=wording),
                 "gold": json.dumps(example.ratings),
-                "listing": example.listing.text,
+                "listing": read_plainly(example.listing.text).text,
                 "mode": one,
                 "example_id": example.id,
             }

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from modsmith.prompt import render_reasoning
 from modsmith.ratings import BORDERLINE, LEVELS, VIOLATION
+from modsmith.reading import read_plainly
 from modsmith.training.encode import PromptEncoder
 from modsmith.training.plan import Pass
 from modsmith.training.settings import SftSettings
@@ -41,7 +42,8 @@ def weighted_row(item: Pass, encoder: PromptEncoder, settings: SftSettings) -> W
     ids = encoder.rest_ids(example.listing, mode)
     weights = [0.0] * len(ids)
     if mode == "think":
-        reasoning = encoder.text_ids(render_reasoning(example.rationale, example.evidence, example.ratings))
+        quote = read_plainly(example.listing.text).reads(example.evidence)
+        reasoning = encoder.text_ids(render_reasoning(example.rationale, quote, example.ratings))
         ids = ids + reasoning
         weights = weights + [settings.weight_reasoning] * len(reasoning)
     answer_A = encoder.answer_ids(example.ratings)

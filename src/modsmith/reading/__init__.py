@@ -1,0 +1,9 @@
+"""What the model reads: the text of a listing with sellers' disguises undone, and the way back to the original.
+
+`letters` undoes what is done to single characters, `words` what is done to whole words, by the words that `lexicon`
+knows; `read` joins them. Every line is read by itself, so a window, a field and a whole listing read alike.
+"""
+
+from modsmith.reading.read import Reading, read_plainly
+
+__all__ = ["Reading", "read_plainly"]
