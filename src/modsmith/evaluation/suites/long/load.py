@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import accumulate
 
 from modsmith.corpus import Example
 from modsmith.evaluation.suites.items import Context, Item, NotRunError, changed, chatter, originals, unchanged
@@ -27,9 +28,10 @@ def load(context: Context) -> list[Item]:
 
 
 def _hidden(example: Example, share: float, talk: Sequence[str], draw: random.Random) -> str:
-    """The description after `share` of the innocent paragraphs."""
+    """The description after about `share` of the innocent text, between two paragraphs."""
     around: list[str] = []
     while sum(map(len, around)) < CHARACTERS:
         around.append(draw.choice(talk))
-    cut = round(share * len(around))
+    before = [0, *accumulate(map(len, around))]
+    cut = min(range(len(before)), key=lambda place: abs(before[place] - share * before[-1]))
     return "\n\n".join([*around[:cut], example.listing.description, *around[cut:]])
