@@ -15,16 +15,17 @@ POLICY = load_policy()
 
 
 class Leaning(torch.nn.Module):
-    """The output head with a push towards one digit, so that about half of all ratings differ from the draft and the
-    tests see many replacements whatever the shipped model has learned."""
+    """The output head with a push towards one digit where it would write a digit, so that about half of all ratings
+    differ from the draft and the tests see many replacements whatever the shipped model has learned."""
 
-    def __init__(self, head: torch.nn.Module, digit: int, push: float) -> None:
+    def __init__(self, head: torch.nn.Module, digits: list[int], digit: int, push: float) -> None:
         super().__init__()
         self.head, self.digit, self.push = head, digit, push
+        self.digits = torch.tensor(digits)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         logits = self.head(hidden)
-        logits[..., self.digit] += self.push
+        logits[..., self.digit] += self.push * torch.isin(logits.argmax(-1), self.digits)
         return logits
 
 
@@ -33,7 +34,7 @@ def judge(examples: list[Example]) -> Judge:
     judge = Judge.load("shipped", POLICY, precision="fp32")
     log_digits = torch.tensor(judge.digit_log_probs([example.listing for example in examples[:6]]))
     push = float((log_digits[..., 0] - log_digits[..., 3]).median())
-    judge.model.lm_head = Leaning(judge.model.lm_head, judge.encoder.digit_ids[3], push)
+    judge.model.lm_head = Leaning(judge.model.lm_head, judge.encoder.digit_ids, judge.encoder.digit_ids[3], push)
     return judge
 
 

@@ -60,7 +60,8 @@ def test_a_pass_takes_all_written_and_a_share_of_the_composed_listings() -> None
     written = [seen[one.id] for one in TRAIN]
     assert sum(written) / len(TRAIN) == pytest.approx(2, abs=0.1) and min(written) >= 1
     assert sum(seen[one.id] for one in composed) / len(TRAIN) == pytest.approx(0.5, abs=0.1)
-    assert max(seen[one.id] for one in composed) == 2, "drawn anew for every pass"
+    often = max(seen[one.id] for one in composed)
+    assert 2 <= often <= 3, "drawn anew for every pass; where two draws were small, the rest is made up by a third"
 
 
 @pytest.mark.parametrize("limit", [60, 300])
@@ -78,7 +79,7 @@ def test_a_limited_corpus_keeps_its_mix_and_its_groups(limit: int) -> None:
 def test_plain_cases_come_first() -> None:
     batches = plan_curriculum(TRAIN, 0.5, 1.0, 8, 0.0, seed=1, length=_length)
     plain = [example for example in TRAIN if example.violates or example.kind == "ordinary"]
-    shorter = sorted(map(_length, plain))[: len(plain) // 2]
+    shorter = sorted(map(_length, plain))[: (len(plain) + 1) // 2]
     seen = 0
     for first in batches:
         if not all(item.example.violates or item.example.kind == "ordinary" for item in first):
