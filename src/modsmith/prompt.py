@@ -21,7 +21,7 @@ from typing import Literal
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import BORDERLINE, LEVELS, Ratings
-from modsmith.reading import read_plainly
+from modsmith.reading import CONTROL, read_plainly
 
 Mode = Literal["direct", "think"]
 MODES: tuple[Mode, ...] = ("direct", "think")
@@ -113,7 +113,7 @@ def neutralise(text: str) -> str:
     The opening bracket becomes a look-alike (‹ or ❲), so the text stays readable and the tokens are gone. NUL and
     other control characters are dropped. Idempotent.
     """
-    text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", text)
+    text = CONTROL.sub("", text)
     return _CONTROL.sub(lambda match: "❲" if match[0] == "[" else "‹", text)
 
 

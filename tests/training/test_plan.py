@@ -55,13 +55,13 @@ def test_a_pass_takes_all_written_and_a_share_of_the_composed_listings() -> None
         replace(one, source="composed", group=f"c-{one.group}", listing=replace(one.listing, id=f"c-{one.id}"))
         for one in TRAIN
     ]
-    batches = plan_passes([*TRAIN, *composed], 2.0, 8, 0.0, seed=1, length=_length, composed_share=0.25)
+    # A little short of two passes: where both draws came out small, a third would make up the rest.
+    batches = plan_passes([*TRAIN, *composed], 1.95, 8, 0.0, seed=1, length=_length, composed_share=0.25)
     seen = Counter(item.example.id for batch in batches for item in batch)
     written = [seen[one.id] for one in TRAIN]
     assert sum(written) / len(TRAIN) == pytest.approx(2, abs=0.1) and min(written) >= 1
     assert sum(seen[one.id] for one in composed) / len(TRAIN) == pytest.approx(0.5, abs=0.1)
-    often = max(seen[one.id] for one in composed)
-    assert 2 <= often <= 3, "drawn anew for every pass; where two draws were small, the rest is made up by a third"
+    assert max(seen[one.id] for one in composed) == 2, "drawn anew for every pass"
 
 
 @pytest.mark.parametrize("limit", [60, 300])

@@ -4,6 +4,6 @@
 knows; `read` joins them. Every line is read by itself, so a window, a field and a whole listing read alike.
 """
 
-from modsmith.reading.read import Reading, read_plainly
+from modsmith.reading.read import CONTROL, Reading, read_plainly
 
-__all__ = ["Reading", "read_plainly"]
+__all__ = ["CONTROL", "Reading", "read_plainly"]

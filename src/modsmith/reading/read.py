@@ -89,7 +89,8 @@ def _read_line(line: str) -> Draft:
 
 
 _QUOTE_MARK = re.compile('["“”«»]')
-_DROPPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # by `prompt.neutralise`, and nothing a model repeats
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Control characters. `prompt.neutralise` drops them, so no quote holds them."""
 
 
 def _flat(text: str) -> tuple[str, list[int]]:
@@ -97,7 +98,7 @@ def _flat(text: str) -> tuple[str, list[int]]:
     flat: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
-        if _DROPPED.match(character):
+        if CONTROL.match(character):
             folded = ""
         elif character.isspace():
             folded = " " if flat and flat[-1] != " " else ""
