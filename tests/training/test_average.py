@@ -36,6 +36,21 @@ def test_the_mean_is_a_model_of_its_own(tmp_path: Path) -> None:
     assert load_file(Path(one) / "adapter_model.safetensors")["a"][0, 0] == 1.0
 
 
+def test_checkpoints_become_a_small_model_of_their_run(tmp_path: Path) -> None:
+    names = [_adapter(tmp_path / "run" / "checkpoints" / f"checkpoint-{step}", step, rank=4) for step in (1, 2)]
+    for name in map(Path, names):
+        save_file({"a": torch.full((4, 3), float(name.name[-1]))}, name / "adapter_model.safetensors")
+        (name / "modsmith.json").unlink()
+        (name / "optimizer.pt").write_bytes(b"0" * 100)
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"categories": ["x"], "wording": "terse", "steps": 2}))
+    out = average_models(names, tmp_path / "mean", "bf16")
+    assert not (out / "optimizer.pt").exists()
+    assert load_file(out / "adapter_model.safetensors")["a"].tolist() == [[1.5] * 3] * 4
+    assert load_file(out / "adapter_model.safetensors")["a"].dtype == torch.bfloat16
+    about = json.loads((out / "modsmith.json").read_text())
+    assert about == {"categories": ["x"], "wording": "terse", "mean_of": names, "score": None}
+
+
 def test_what_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
     one, wide = _adapter(tmp_path / "a", 1.0), _adapter(tmp_path / "b", 1.0, rank=4)
     (tmp_path / "empty").mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -23,13 +23,20 @@ def prepare() -> None:
 
 @app.command("average")
 def average(
-    models: Annotated[list[str], typer.Argument(help="Two or more runs or model folders that started from one model.")],
+    models: Annotated[list[str], typer.Argument(help="Two or more runs, model folders or checkpoints of one start.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
+    precision: Annotated[
+        str, typer.Option(help="Of the written weights: bf16, fp32, or auto, as those of the first.")
+    ] = "auto",
 ) -> None:
     """Write the mean of several models' weights as one model: runs side by side become one."""
+    from modsmith.errors import UserError
     from modsmith.training.average import average_models
+    from modsmith.training.base import Precision
 
-    typer.echo(str(average_models(models, out)))
+    if precision not in ("auto", "bf16", "fp32"):
+        raise UserError(f"--precision {precision!r}: choose auto, bf16 or fp32")
+    typer.echo(str(average_models(models, out, cast(Precision, precision))))
 
 
 @app.command("list", hidden=True)

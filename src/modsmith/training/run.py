@@ -30,7 +30,7 @@ from modsmith.errors import UserError
 from modsmith.files import atomic_folder, atomic_write, write_json
 from modsmith.training import processes
 from modsmith.training.adapt import wording_of
-from modsmith.training.base import ABOUT
+from modsmith.training.base import ABOUT, RUN_ABOUT
 from modsmith.training.patience import EarlyEnd, EndedEarlyError, out_of_patience
 from modsmith.training.settings import RunSettings
 from modsmith.training.watch import (
@@ -75,7 +75,7 @@ class Run:
         processes.wait()  # what the main process writes now, the others must not take for an earlier run
         if processes.is_main() and not resume:
             about = {**about, "wording": self.wording, "processes": processes.count()}
-            write_json(self.folder / "run.json", {**about, "command": " ".join(sys.argv), "started": _now()})
+            write_json(self.folder / RUN_ABOUT, {**about, "command": " ".join(sys.argv), "started": _now()})
             with atomic_write(earlier) as file:
                 file.write(config)
         self.resume_from = self._last_checkpoint() if resume else None
@@ -100,7 +100,7 @@ class Run:
 
     def note(self, **facts: Any) -> None:
         """Add to run.json what was not known when the run began."""
-        path = self.folder / "run.json"
+        path = self.folder / RUN_ABOUT
         write_json(path, {**json.loads(path.read_text("utf-8")), **facts})
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:

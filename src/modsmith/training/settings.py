@@ -87,6 +87,9 @@ class SftSettings(RunSettings):
     """Share of passes with reasoning; the others teach the direct answer."""
     max_chars: Count | None = 600
     """Longer listings (characters of all fields) are left out: on two cores they cost more than they teach."""
+    word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of a listing's words left out at each pass, others every time; never those of the quote, or those in which
+    the two sides of a twin differ (training/word_dropout.py). For runs of several epochs."""
     weight_zero: Share = 0.15
     """Loss weight of a rating-0 digit of a category the listing was not written for (the one it was written for weighs
     1, whatever its rating). 95 % of digits are 0: unweighted, the model stays at all zeros for epochs."""

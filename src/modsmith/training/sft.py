@@ -12,6 +12,7 @@ and what the loss pays for stands in rows.py.
 from __future__ import annotations
 
 import math
+import random
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,6 +39,7 @@ from modsmith.training.run import HeldOut, Run, RunCallback
 from modsmith.training.settings import SftSettings
 from modsmith.training.shared_prefix.model import teach_trees, why_unsupported
 from modsmith.training.shared_prefix.tree import pack
+from modsmith.training.word_dropout import drop_words
 
 
 def token_logits(model: Any, batch: dict[str, Tensor], shared: bool) -> Tensor:
@@ -119,12 +121,16 @@ def train_sft(
     callback = RunCallback(run, loaded.tokenizer, held_out, "SFT")
     parts = processes.count()
 
+    def batch_of(index: int) -> list[Pass]:
+        draw = random.Random(f"{settings.seed} {index}")  # the same words on every process, and after a resume
+        return drop_words(plan[index], settings.word_dropout, draw)
+
     def tokenise(items: list[dict[str, int]]) -> dict[str, Tensor]:
         """The trainer's rows name parts of planned batches; they become tokens when they are needed."""
-        mine = [one for item in items for one in plan[item["batch"]][item["part"] :: parts]]
+        mine = [one for item in items for one in batch_of(item["batch"])[item["part"] :: parts]]
         rows = [weighted_row(one, encoder, settings) for one in mine]
         if not rows:  # a short batch has no listing for this process, which still has to take the step: weights of 0
-            row = weighted_row(plan[items[0]["batch"]][0], encoder, settings)
+            row = weighted_row(batch_of(items[0]["batch"])[0], encoder, settings)
             rows = [replace(row, weights_T=[0.0] * len(row.ids_T))]
         # Those of the other processes are taken to be as many.
         callback.gauges.tokens += parts * (len(encoder.prefix_ids) + sum(len(row.ids_T) for row in rows))
