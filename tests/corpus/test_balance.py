@@ -86,7 +86,7 @@ def test_a_sample_keeps_units_whole_strata_in_proportion_and_the_limit() -> None
 
 def test_a_built_corpus_tells_little_by_function_words() -> None:
     """In sample: weights learnt on the composed listings themselves hardly part their labels."""
-    examples = [one for one in build_corpus(load_policy(), 3000, 3) if one.source == "composed"]
+    examples = [one for one in build_corpus(load_policy(), 3000, 3, written=0.6) if one.source == "composed"]
     weights = word_weights(examples)
     means = {
         label: math.fsum(sum(weights[word] for word in function_words(one.listing)) for one in chosen) / len(chosen)

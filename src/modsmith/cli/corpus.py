@@ -110,7 +110,7 @@ def build(
     size: Annotated[int, typer.Option(help="Listings.")] = 8000,
     seed: Annotated[int, typer.Option(help="Another seed tells other offers through other shells.")] = 7,
     violating: Annotated[float, typer.Option(help="Share of violating listings, 0.1 to 0.45.")] = 0.4,
-    written: Annotated[float, typer.Option(help="At most this share is written whole, 0 to 1.")] = 0.6,
+    written: Annotated[float, typer.Option(help="At most this share is written whole, 0 to 1.")] = 0.75,
     add: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Imported, generated or own rated listings on top; may be given repeatedly."),

@@ -32,7 +32,7 @@ EVASION_SHARE = 0.16
 """Disguised listings among the composed ones."""
 ORDINARY_SHARE = 0.55
 """Ordinary offers among the composed listings that are no side of a twin; the rest are near misses."""
-WRITTEN_SHARE = 0.6
+WRITTEN_SHARE = 0.75
 """At most this share is written whole: a small corpus then holds some of everything, and of the many listings those can
 be taken that together say least about the label."""
 UNSEEN_EVASIONS = ("mixed scripts", "forged answer", "only in a file name")
