@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from modsmith.corpus import Example, load_corpus
 from modsmith.listing import Listing
-from modsmith.policy import Policy, load_policy
+from modsmith.policy import load_policy
 from modsmith.ratings import Ratings
 from modsmith.training.plan import Pass
 from modsmith.training.word_dropout import drop_words
 
 POLICY = load_policy()
 NONE = Ratings.full(POLICY.category_ids)
+WRITTEN = [example for example in load_corpus("written", POLICY) if example.evidence]
 
 
 def _example(name: str, title: str, description: str, evidence: str = "", twin: str = "") -> Example:
@@ -66,10 +67,3 @@ def test_the_quote_of_every_written_listing_stays(seed: int, share: float) -> No
     for example in random.Random(seed).sample(WRITTEN, 5):
         (text,) = _texts([replace(example, kind="ordinary")], share, seed)
         assert example.evidence in text
-
-
-def _load(policy: Policy) -> list[Example]:
-    return [example for example in load_corpus("written", policy) if example.evidence]
-
-
-WRITTEN = _load(POLICY)

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from modsmith.corpus import Example
-from modsmith.listing import Listing
 from modsmith.training.plan import Pass
 
 _PIECE = re.compile(r"\S+\s*")
@@ -42,7 +41,7 @@ def _draw(unit: Sequence[Example], share: float, draw: random.Random) -> set[str
 def _without(example: Example, dropped: set[str]) -> Example:
     listing = example.listing
     title, description = (_drop(text, dropped) for text in (listing.title, listing.description))
-    shorter: Listing = replace(listing, title=title, description=description)
+    shorter = replace(listing, title=title, description=description)
     # A quote that begins or ends within a word has words of its own, which do not protect the whole one.
     return example if example.evidence not in shorter.text else replace(example, listing=shorter)
 
