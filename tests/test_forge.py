@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 import pytest
+from rich.console import Console
 
 from modsmith import forge
 from modsmith.errors import UserError
@@ -86,3 +87,31 @@ def test_the_best_checkpoint_is_best_in_the_mode_that_is_trained(
     changed = settings.model_copy(update={"base": str(tiny_model_folder), "corpus": str(plant_corpus_file)})
     scorer = forge._held_out_scorer(changed, plant_policy)
     assert scorer(load_model(str(tiny_model_folder), "fp32").model) == scores
+
+
+def test_a_slow_machine_gets_a_smaller_demo(
+    plant_policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modsmith.training.pace.sft_minutes", lambda *given: 44.0)
+    kept, console = tmp_path / "pace.json", Console(stderr=True, quiet=True)
+    settings = SftSettings(limit=1500, eval_limit=60, calibration_limit=120)
+    share = forge._share_that_fits(settings, 11, plant_policy, kept, console)
+    assert share == 0.25
+    smaller = forge._smaller(settings, share)
+    assert isinstance(smaller, SftSettings)
+    assert (smaller.limit, smaller.eval_limit, smaller.calibration_limit) == (375, 40, 60)  # never under what counts
+    assert smaller.model_copy(update={"limit": 1500, "eval_limit": 60, "calibration_limit": 120}) == settings
+    grpo = forge._smaller(GrpoSettings(limit=120, steps=4), share)
+    assert isinstance(grpo, GrpoSettings) and (grpo.limit, grpo.steps) == (60, 2)
+
+    monkeypatch.setattr("modsmith.training.pace.sft_minutes", lambda *given: pytest.fail("measured twice"))
+    assert forge._share_that_fits(settings, 11, plant_policy, kept, console) == 0.25  # goes on as it began
+
+
+def test_a_fast_machine_gets_the_whole_demo(
+    plant_policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modsmith.training.pace.sft_minutes", lambda *given: 3.0)
+    console = Console(stderr=True, quiet=True)
+    assert forge._share_that_fits(SftSettings(), 11, plant_policy, tmp_path / "pace.json", console) == 1
+    assert forge._smaller(SftSettings(limit=1500), 1.0) == SftSettings(limit=1500)

@@ -177,7 +177,7 @@ def run_demo(out: Path, config: Path) -> None:
     try:
         demo = yaml.safe_load(read_text(config, "demo config"))
         settings = {name: kind.model_validate(demo[name]) for name, kind in STATIONS.items()}
-        test_limit = int(demo["test_limit"])
+        test_limit, minutes = int(demo["test_limit"]), float(demo["sft_minutes"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"demo config {config}: {' '.join(str(error).split())}") from error
     policy = load_policy(settings["sft"].policy)
@@ -196,6 +196,9 @@ def run_demo(out: Path, config: Path) -> None:
     )
 
     stage(2, "SFT")
+    share = _share_that_fits(settings["sft"], minutes, policy, out / "pace.json", console)
+    settings = {name: _smaller(one, share) for name, one in settings.items()}
+    test_limit = max(round(share * test_limit), LEAST["test_limit"])
     sft = _train_or_keep("sft", settings["sft"], out / "sft", console)
     stage(3, "GRPO with reasoning")
     base = settings["grpo"].model_copy(update={"base": str(sft)})
@@ -212,6 +215,36 @@ def run_demo(out: Path, config: Path) -> None:
         )  # fmt: skip
     stage(5, "done")
     console.print(f"report: {page}\nfigures: {out / 'summary.json'}")
+
+
+LEAST = {"limit": 60, "steps": 2, "eval_limit": 40, "calibration_limit": 60, "test_limit": 60}
+"""What a slow machine's demo still has of everything."""
+
+
+def _share_that_fits(settings: RunSettings, minutes: float, policy: Policy, kept: Path, console: Console) -> float:
+    """The share of the demo that this machine can do in the time, at most 1: its SFT may take `minutes`. Measured once
+    and kept in `kept`, so that an interrupted demo goes on as it began."""
+    if not kept.exists():
+        from modsmith.training.pace import sft_minutes
+
+        assert isinstance(settings, SftSettings)
+        with console.status("trying a few steps"):
+            wanted = sft_minutes(settings, policy)
+        write_json(kept, {"sft_minutes": round(wanted, 1), "share": round(min(1.0, minutes / wanted), 3)})
+    pace = json.loads(read_text(kept, "demo pace"))
+    if pace["share"] < 1:
+        console.print(
+            f"All of the demo's SFT would take this machine {pace['sft_minutes']:.0f} minutes; {minutes:g} are for it: "
+            f"{pace['share']:.0%} of the listings, GRPO steps and test listings are taken."
+        )
+    return float(pace["share"])
+
+
+def _smaller(settings: RunSettings, share: float) -> RunSettings:
+    """The settings with `share` of their listings and steps."""
+    given = {name: value for name, value in settings.model_dump().items() if name in LEAST and value is not None}
+    scaled = {name: min(value, max(round(share * value), LEAST[name])) for name, value in given.items()}
+    return settings.model_copy(update=scaled)
 
 
 def _train_or_keep(station: str, settings: RunSettings, out: Path, console: Console) -> Path:

@@ -121,7 +121,7 @@ def neutralise(text: str) -> str:
 
 
 def split_windows(
-    listing: Listing, window_chars: int = 2400, overlap_chars: int = 200, max_windows: int = 128
+    listing: Listing, window_chars: int = 1200, overlap_chars: int = 200, max_windows: int = 256
 ) -> list[Listing]:
     """Cut a long listing into windows that each fit a prompt; every character of the description is in one.
 

@@ -37,7 +37,7 @@ def test_a_malformed_line_becomes_an_error_record_in_its_place(word_judge: Judge
 def test_an_interrupted_file_goes_on_where_it_stopped(
     word_judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, out = str(_write(tmp_path / "in.jsonl", 200)), tmp_path / "out.jsonl"
+    source, out = str(_write(tmp_path / "in.jsonl", 300)), tmp_path / "out.jsonl"
     out.write_text("yesterday's verdicts\n")
     rate = Judge.rate
     calls = 0
@@ -55,14 +55,14 @@ def test_an_interrupted_file_goes_on_where_it_stopped(
     assert out.read_text() == "yesterday's verdicts\n"
     partial = tmp_path / ".out.jsonl.partial"
     with partial.open("a") as file:
-        file.write('{"id": "l128", "decis')  # as a kill -9 in the middle of a write leaves it
+        file.write('{"id": "l256", "decis')  # as a kill -9 in the middle of a write leaves it
     monkeypatch.undo()
 
     seen: list[tuple[int, int]] = []
     result = judge_file(word_judge, source, str(out), progress=lambda done, total: seen.append((done, total)))
-    assert result.resumed == 128 and seen[0] == (128, 200) and seen[-1] == (200, 200)
-    assert [record["id"] for record in _records(out)] == [f"l{i}" for i in range(200)]
-    assert result.decisions == {"allow": 100, "disallow": 100}
+    assert result.resumed == 256 and seen[0] == (256, 300) and seen[-1] == (300, 300)
+    assert [record["id"] for record in _records(out)] == [f"l{i}" for i in range(300)]
+    assert result.decisions == {"allow": 150, "disallow": 150}
     assert not partial.exists()
 
 

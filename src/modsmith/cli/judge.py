@@ -20,7 +20,9 @@ def judge(
     model: Annotated[str, typer.Option(help="shipped, a run or model folder, or a Hugging Face id.")] = "shipped",
     policy: Annotated[str, typer.Option(help="A policy file; the built-in one by default.")] = "marketplace",
     mode: Annotated[str, typer.Option(help="direct: ratings at once; think: reasoning and quote first.")] = "direct",
-    batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Listings judged together.")] = 16,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Listings judged together; by default what suits the device.")
+    ] = None,
     map_: Annotated[
         str | None, typer.Option("--map", help="Columns of a table: title=name,description=body,...")
     ] = None,

@@ -82,7 +82,6 @@ def _judge_into(
     decisions: dict[str, int],
 ) -> FileResult:
     done = skip
-    chunk_size = ASK_AHEAD * judge.batch_size
 
     def tick(count: int) -> None:
         nonlocal done
@@ -92,7 +91,7 @@ def _judge_into(
 
     tick(0)
     rest = iter(entries[skip:])
-    while chunk := list(islice(rest, chunk_size)):
+    while chunk := list(islice(rest, ASK_AHEAD)):
         verdicts = iter(judge.rate([entry for entry in chunk if isinstance(entry, Listing)], tick))
         for entry in chunk:
             record = _error_record(entry) if isinstance(entry, BadLine) else next(verdicts).to_record()

@@ -10,24 +10,40 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
 
 from modsmith.errors import UserError
 from modsmith.files import file_hash
 from modsmith.judge.calibration import FILE, Calibration
+from modsmith.judge.cores import map_on_cores
 from modsmith.listing import Listing
 from modsmith.policy import Policy
-from modsmith.prompt import PLAIN, REASONING_CLOSE, Answer, Mode, Wording, grounded_quotes, parse_answer, split_windows
+from modsmith.prompt import (
+    PLAIN,
+    REASONING_CLOSE,
+    Answer,
+    Mode,
+    Wording,
+    grounded_quotes,
+    parse_answer,
+    split_windows,
+)
 from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
 from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model, trained_categories
 from modsmith.training.decode import Prefix, forward_prefix, generate, read_answers
 from modsmith.training.encode import PromptEncoder
 
 MAX_REASONING_TOKENS = 160
-ASK_AHEAD = 16
-"""Batches read ahead and sorted by length together."""
+ASK_AHEAD = 128
+"""Listings read ahead and sorted by length together."""
+WIDE, NARROW = 16, 4
+"""Listings judged together where reading is wide (a GPU, or tokens written one at a time) and where it is not: the
+direct answer on a processor is a matter of arithmetic alone, and small batches waste less of it on padding and on rows
+whose draft was right (benchmarks/judge_batches.py)."""
 
 
 class OtherCategoriesError(UserError):
@@ -57,7 +73,7 @@ class Judge:
         policy: Policy,
         name: str = "",
         mode: Mode = "direct",
-        batch_size: int = 16,
+        batch_size: int | None = None,
         calibration: Calibration | None = None,
         wording: Wording = PLAIN,
         folder: Path | None = None,
@@ -70,9 +86,10 @@ class Judge:
         self.wording: Wording = wording
         self.folder = folder
         """Where weights and calibration came from; `None` for a hub id."""
-        self.batch_size = batch_size
+        self._batch_size = batch_size
         self.calibration = calibration or Calibration()
         self._prefix: Prefix | None = None
+        self._prefix_lock = Lock()
 
     @classmethod
     def load(
@@ -80,7 +97,7 @@ class Judge:
         model: str = SHIPPED,
         policy: Policy | None = None,
         mode: Mode = "direct",
-        batch_size: int = 16,
+        batch_size: int | None = None,
         precision: Precision = "auto",
     ) -> Judge:
         """Load by model name, folder or hub id, and ask it in the wording it was trained with. Raises `UserError` when
@@ -94,6 +111,22 @@ class Judge:
         return cls(
             loaded.model, loaded.tokenizer, policy, model, mode, batch_size, calibration, loaded.wording, loaded.folder
         )  # fmt: skip
+
+    @property
+    def batch_size(self) -> int:
+        """Listings judged together: what was asked for, else what suits the device and the mode."""
+        if self._batch_size is not None:
+            return self._batch_size
+        return NARROW if self._on_cores else WIDE
+
+    @property
+    def _on_cores(self) -> bool:
+        """Whether batches are read side by side: the direct answer, on a processor."""
+        return self.mode == "direct" and getattr(getattr(self.model, "device", None), "type", "cpu") == "cpu"
+
+    @property
+    def _cores(self) -> int:
+        return torch.get_num_threads() if self._on_cores else 1
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -117,11 +150,11 @@ class Judge:
         return list(self.stream(listings, progress))
 
     def stream(self, listings: Iterable[Listing], progress: Callable[[int], None] | None = None) -> Iterator[Verdict]:
-        """As `rate`, in constant memory: reads some batches ahead, sorts them by length, yields in the given order."""
+        """As `rate`, in constant memory: reads some listings ahead, sorts them by length, yields in the given order."""
         chunk: list[Listing] = []
         for listing in listings:
             chunk.append(listing)
-            if len(chunk) == ASK_AHEAD * self.batch_size:
+            if len(chunk) == ASK_AHEAD:
                 yield from self._rate_chunk(chunk, progress)
                 chunk = []
         if chunk:
@@ -136,10 +169,11 @@ class Judge:
             slots.append(position - sum(waiting[:index]))
         rests = [self.encoder.rest_ids(window, self.mode) for _, window in windows]
         order = sorted(range(len(windows)), key=lambda position: (-len(rests[position]), rests[position]))
-        for start in range(0, len(order), self.batch_size):
-            batch = order[start : start + self.batch_size]
+        batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+        read = map_on_cores(lambda batch: self._read([rests[place] for place in batch]), batches, self._cores)
+        for batch, found in zip(batches, read, strict=True):
             done = 0
-            for position, reading in zip(batch, self._read([rests[p] for p in batch]), strict=True):
+            for position, reading in zip(batch, found, strict=True):
                 index = windows[position][0]
                 readings[index][slots[position]] = reading
                 waiting[index] -= 1
@@ -147,25 +181,28 @@ class Judge:
             if progress:
                 progress(done)
         return [
-            self._verdict(listing, [reading for reading in found if reading is not None])
-            for listing, found in zip(listings, readings, strict=True)
+            self._verdict(listing, [reading for reading in row if reading is not None])
+            for listing, row in zip(listings, readings, strict=True)
         ]
 
     def digit_log_probs(self, listings: Sequence[Listing]) -> np.ndarray:
         """Uncalibrated log-probabilities (N, C, 5) of the direct answer's digits, of each listing's first window: what
         calibration is fitted on."""
         prefix = self._policy_prefix()
-        found: list[np.ndarray] = []
-        for start in range(0, len(listings), self.batch_size):
-            batch = listings[start : start + self.batch_size]
+
+        def read(batch: Sequence[Listing]) -> np.ndarray:
             rests = [self.encoder.rest_ids(split_windows(listing)[0], "direct") for listing in batch]
-            found.append(read_answers(self.model, self.encoder, prefix, rests).digits_BCD.cpu().numpy())
-        return np.concatenate(found)
+            return np.asarray(read_answers(self.model, self.encoder, prefix, rests).digits_BCD.cpu().numpy())
+
+        size = self.batch_size
+        batches = [listings[start : start + size] for start in range(0, len(listings), size)]
+        return np.concatenate(list(map_on_cores(read, batches, self._cores)))
 
     def _policy_prefix(self) -> Prefix:
-        if self._prefix is None:
-            self._prefix = forward_prefix(self.model, self.encoder)
-        return self._prefix
+        with self._prefix_lock:  # batches are read side by side: the first computes it, the others wait
+            if self._prefix is None:
+                self._prefix = forward_prefix(self.model, self.encoder)
+            return self._prefix
 
     def _read(self, rests: list[list[int]]) -> list[WindowReading]:
         """One batch of prompts (without the policy prefix) to digit distributions and parsed answers."""

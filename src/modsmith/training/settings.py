@@ -90,6 +90,9 @@ class SftSettings(RunSettings):
     word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of a listing's words left out at each pass, others every time; never those of the quote, or those in which
     the two sides of a twin differ (training/word_dropout.py). For runs of several epochs."""
+    disguise_share: Share = 0.0
+    """Share of the units (twins, or single listings) that wear a disguise or an order to the moderator at each pass,
+    others every time (training/disguises.py)."""
     weight_zero: Share = 0.15
     """Loss weight of a rating-0 digit of a category the listing was not written for (the one it was written for weighs
     1, whatever its rating). 95 % of digits are 0: unweighted, the model stays at all zeros for epochs."""

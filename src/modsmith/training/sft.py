@@ -27,10 +27,12 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from modsmith.corpus import Example, corpus_hash, load_corpus, of_split
+from modsmith.corpus.compose import small_talk
 from modsmith.errors import UserError
 from modsmith.policy import Policy, load_policy
 from modsmith.training import processes
 from modsmith.training.adapt import prepare_for_training
+from modsmith.training.disguises import wear_disguises
 from modsmith.training.encode import PromptEncoder
 from modsmith.training.loop import train_and_save
 from modsmith.training.plan import Pass, plan_curriculum, take_units
@@ -99,8 +101,7 @@ def train_sft(
         )
     policy = policy or load_policy(settings.policy)
     examples = load_corpus(settings.corpus, policy)
-    short = [one for one in of_split(examples, "train") if len(one.listing.text) <= (settings.max_chars or math.inf)]
-    train = take_units(short, settings.limit, settings.seed)
+    train = training_listings(examples, settings)
     about = {
         "station": "sft",
         "policy": policy.version_label,
@@ -117,13 +118,15 @@ def train_sft(
             print(f"SFT reads the policy once for every listing: {reason}", file=sys.stderr)
     else:
         teach_trees(loaded.model)
-    plan = _plan(train, encoder, settings)
+    plan = plan_run(train, settings)
     callback = RunCallback(run, loaded.tokenizer, held_out, "SFT")
     parts = processes.count()
+    talk = small_talk(train)
 
     def batch_of(index: int) -> list[Pass]:
-        draw = random.Random(f"{settings.seed} {index}")  # the same words on every process, and after a resume
-        return drop_words(plan[index], settings.word_dropout, draw)
+        draw = random.Random(f"{settings.seed} {index}")  # the same on every process, and after a resume
+        passes = drop_words(plan[index], settings.word_dropout, draw)
+        return wear_disguises(passes, settings.disguise_share, draw, talk)
 
     def tokenise(items: list[dict[str, int]]) -> dict[str, Tensor]:
         """The trainer's rows name parts of planned batches; they become tokens when they are needed."""
@@ -183,7 +186,14 @@ def train_sft(
     return train_and_save(run, callback, trainer, loaded.tokenizer)
 
 
-def _plan(train: Sequence[Example], encoder: PromptEncoder, settings: SftSettings) -> list[list[Pass]]:
+def training_listings(examples: Sequence[Example], settings: SftSettings) -> list[Example]:
+    """Those of the training split that a run with these settings reads."""
+    short = [one for one in of_split(examples, "train") if len(one.listing.text) <= (settings.max_chars or math.inf)]
+    return take_units(short, settings.limit, settings.seed)
+
+
+def plan_run(train: Sequence[Example], settings: SftSettings) -> list[list[Pass]]:
+    """The batches of a run, in order."""
     lengths = {example.id: len(example.listing.text) for example in train}
     return plan_curriculum(
         train,

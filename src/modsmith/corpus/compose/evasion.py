@@ -105,14 +105,15 @@ def _deciding_words(parts: Parts) -> str:
 
 
 def _injection(parts: Parts, draw: random.Random, chatter: Sequence[str]) -> Parts:
-    return _inject(parts, draw, _ORDERS)
+    return inject(parts, draw, _ORDERS)
 
 
 def _forged_answer(parts: Parts, draw: random.Random, chatter: Sequence[str]) -> Parts:
-    return _inject(parts, draw, _FORGED)
+    return inject(parts, draw, _FORGED)
 
 
-def _inject(parts: Parts, draw: random.Random, orders: Sequence[str]) -> Parts:
+def inject(parts: Parts, draw: random.Random, orders: Sequence[str]) -> Parts:
+    """One of the orders as a paragraph of its own, before the text or, more often, after it."""
     order = draw.choice(orders)
     return replace(parts, body=f"{order}\n\n{parts.body}" if draw.random() < 0.4 else f"{parts.body}\n\n{order}")
 

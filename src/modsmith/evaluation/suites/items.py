@@ -135,13 +135,3 @@ def originals(context: Context, count: int, draw: random.Random) -> list[Example
     groups = {example.group for example in chosen}
     siblings = [replace(example, kind="ordinary") for example in good if example.group in groups] or good
     return chosen + spread(siblings, max(1, round(count / 3)), draw, lambda e: e.category)
-
-
-def chatter(examples: Sequence[Example]) -> list[str]:
-    """Innocent sentences of ordinary allowed listings, for padding."""
-    plain = [e for e in examples if not e.evasion and e.listing.language in ("", "en")]
-    talk = [e for e in plain if e.kind == "ordinary" and e.ratings.top == 0]
-    return list(dict.fromkeys(
-        sentence.strip() for example in talk for sentence in example.listing.description.split("\n")
-        if 30 <= len(sentence.strip()) <= 400
-    ))  # fmt: skip

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from modsmith.corpus import Example
-from modsmith.evaluation.suites.items import Context, Item, NotRunError, changed, chatter, originals, unchanged
+from modsmith.corpus.compose import small_talk
+from modsmith.evaluation.suites.items import Context, Item, NotRunError, changed, originals, unchanged
 
 CHARACTERS = 6000
-"""Length of the innocent text: three windows of the judge."""
+"""Length of the innocent text: six windows of the judge."""
 PLACES = {"head": 0.0, "middle": 0.5, "tail": 1.0}
 
 
@@ -18,7 +19,7 @@ def load(context: Context) -> list[Item]:
     """The originals, then each at every place. Raises `NotRunError` without enough innocent text."""
     draw = context.draw("long")
     chosen = originals(context, context.size // (len(PLACES) + 1), draw)
-    talk = chatter(context.test)
+    talk = small_talk(context.test)
     if sum(map(len, talk)) < 2 * CHARACTERS:
         raise NotRunError("the test listings hold too little ordinary text to hide a violation in")
     items = list(unchanged(chosen))

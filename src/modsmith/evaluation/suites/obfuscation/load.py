@@ -1,7 +1,6 @@
 """Every disguise of the corpus, and stacked ones, on listings that are plain.
 
-Marks are set around the evidence, as the corpus's own builder has them, so that the disguises that move the deciding
-words into a tag or a file name find them.
+The suite `injection` is about orders to the moderator; here they stand in stacks only.
 """
 
 from __future__ import annotations
@@ -11,19 +10,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from modsmith.corpus import Example
-from modsmith.corpus.compose.evasion import EVASIONS, Parts
-from modsmith.corpus.compose.marks import CLOSE, OPEN, plain
-from modsmith.evaluation.suites.items import Context, Item, changed, chatter, originals, unchanged
+from modsmith.corpus.compose import EVASIONS, disguise, small_talk
+from modsmith.corpus.compose.disguise import MOVING, ORDERS
+from modsmith.evaluation.suites.items import Context, Item, changed, originals, unchanged
 
 STACKS: tuple[tuple[str, ...], ...] = (
     ("look-alike letters", "split words"),
     ("zero-width characters", "padding"),
     ("leetspeak", "spacing", "injected orders"),
 )
-ORDERS = ("injected orders", "forged answer")
-"""The suite `injection` is about these; here they stand in stacks only."""
-MOVING = ("only in the tags", "only in a file name")
-"""Only the evidence is left. It decides alone where it was written to: in listings told through a shell."""
 
 
 def load(context: Context) -> list[Item]:
@@ -31,7 +26,7 @@ def load(context: Context) -> list[Item]:
     draw = context.draw("obfuscation")
     rows = [(name,) for name in EVASIONS if name not in ORDERS] + list(STACKS)
     plain_ones = originals(context, context.size // (len(rows) + 1), draw)
-    talk = partial(_talk, chatter(context.test))
+    talk = partial(_talk, small_talk(context.test))
     return [
         *unchanged(plain_ones),
         *(
@@ -50,22 +45,12 @@ def _talk(sentences: Sequence[str], example: Example) -> list[str]:
 
 def disguised(example: Example, names: Sequence[str], draw: random.Random, talk: Sequence[str]) -> Item:
     """The example in the disguises `names`, one after the other."""
-    listing = example.listing
-    marked = f"{OPEN}{example.evidence}{CLOSE}" if example.evidence else ""
-    title, body = listing.title, listing.description
-    if marked and example.evidence in body:
-        body = body.replace(example.evidence, marked, 1)
-    elif marked and example.evidence in title:
-        title = title.replace(example.evidence, marked, 1)
-    opening = draw.choice(talk) if talk else ""
-    parts = Parts(title, body, opening, listing.title or example.category, marked, listing.tags, listing.files)
-    for name in names:
-        parts = EVASIONS[name](parts, draw, talk)
+    worn = disguise(example, names, draw, talk).listing
     return changed(
         example,
         " + ".join(names),
-        title=plain(parts.title),
-        description=plain(parts.body),
-        tags=tuple(map(plain, parts.tags)),
-        files=tuple(map(plain, parts.files)),
+        title=worn.title,
+        description=worn.description,
+        tags=worn.tags,
+        files=worn.files,
     )
