@@ -219,23 +219,26 @@ def run_demo(out: Path, config: Path) -> None:
 
 LEAST = {"limit": 60, "steps": 2, "eval_limit": 40, "calibration_limit": 60, "test_limit": 60}
 """What a slow machine's demo still has of everything."""
+SLOWER = 0.1
+"""Minutes more that the other stations of a demo take for each minute that all of its SFT would take."""
 
 
 def _share_that_fits(settings: RunSettings, minutes: float, policy: Policy, kept: Path, console: Console) -> float:
-    """The share of the demo that this machine can do in the time, at most 1: its SFT may take `minutes`. Measured once
-    and kept in `kept`, so that an interrupted demo goes on as it began."""
+    """The share of the demo that this machine can do in the time, at most 1: its SFT may take `minutes`, less what a slow
+    machine needs for the rest. Measured once and kept in `kept`, so that an interrupted demo goes on as it began."""
     if not kept.exists():
         from modsmith.training.pace import sft_minutes
 
         assert isinstance(settings, SftSettings)
         with console.status("trying a few steps"):
             wanted = sft_minutes(settings, policy)
-        write_json(kept, {"sft_minutes": round(wanted, 1), "share": round(min(1.0, minutes / wanted), 3)})
+        share = min(1.0, max(0.0, minutes - SLOWER * wanted) / wanted)
+        write_json(kept, {"sft_minutes": round(wanted, 1), "share": round(share, 3)})
     pace = json.loads(read_text(kept, "demo pace"))
     if pace["share"] < 1:
         console.print(
-            f"All of the demo's SFT would take this machine {pace['sft_minutes']:.0f} minutes; {minutes:g} are for it: "
-            f"{pace['share']:.0%} of the listings, GRPO steps and test listings are taken."
+            f"All of the demo's SFT would take this machine {pace['sft_minutes']:.0f} minutes; to end in time the demo "
+            f"takes {pace['share']:.0%} of its listings and steps."
         )
     return float(pace["share"])
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modsmith.judge import Calibration, Judge
 from modsmith.listing import Listing
-from modsmith.policy import load_policy
+from modsmith.policy import Policy, load_policy
 
 FILLER = "A healthy plant from my greenhouse, posted on Mondays. "
 
@@ -18,7 +19,7 @@ def test_verdicts_come_in_the_given_order_from_batches_sorted_by_length(word_jud
     verdicts = word_judge.rate(listings)
     assert [verdict.id for verdict in verdicts] == [listing.id for listing in listings]
     assert [verdict.decision for verdict in verdicts] == ["disallow" if i % 3 == 0 else "allow" for i in range(11)]
-    assert word_judge.batches == [4, 4, 3]  # type: ignore[attr-defined]
+    assert sorted(word_judge.batches) == [3, 4, 4]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("place", [0.0, 0.31, 0.5, 0.77, 1.0])
@@ -100,3 +101,26 @@ def test_the_shipped_model_is_deterministic_and_quotes_only_what_is_there() -> N
         assert verdict.parse_ok == (verdict.ratings is not None)
         assert verdict.parse_ok or verdict.decision == "review"
         assert all(quote.lower() in " ".join(listing.text.lower().split()) for quote in verdict.evidence)
+
+
+def test_verdicts_and_digits_do_not_depend_on_cores_or_batches(
+    tiny_model_folder: Path, plant_policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listings = [Listing(id=str(n), title=f"Fern {n}", description="moss and bark " * (n % 7)) for n in range(24)]
+    found = []
+    for cores, batch in ((1, 16), (2, 16), (2, None), (2, 1)):
+        monkeypatch.setattr(Judge, "_cores", cores)
+        judge = Judge.load(str(tiny_model_folder), plant_policy, batch_size=batch, precision="fp32")
+        found.append((judge.rate(listings), judge.digit_log_probs(listings)))
+    for verdicts, digits in found[1:]:
+        assert [one.ratings for one in verdicts] == [one.ratings for one in found[0][0]]
+        np.testing.assert_allclose(digits, found[0][1], atol=2e-4)
+
+
+def test_small_batches_are_for_the_direct_answer_on_a_processor(word_judge: Judge) -> None:
+    word_judge._batch_size = None
+    narrow = word_judge.batch_size
+    word_judge.mode = "think"
+    assert narrow < word_judge.batch_size
+    word_judge._batch_size = 3
+    assert word_judge.batch_size == 3

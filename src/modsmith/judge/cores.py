@@ -17,13 +17,13 @@ Found = TypeVar("Found")
 
 
 def map_on_cores(work: Callable[[Item], Found], items: Sequence[Item], cores: int) -> Iterator[Found]:
-    """`map(work, items)` with up to `cores` items at a time, on one thread each; results in order, as soon as they are
-    there. `work` may read what others read, and must not write it. With one core it is a plain `map`."""
+    """`map(work, items)` with up to `cores` items at a time, which share the threads evenly; results in order, as soon
+    as they are there. `work` may read what others read, and must not write it. With one core it is a plain `map`."""
     if cores <= 1 or len(items) <= 1:
         yield from map(work, items)
         return
     threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(cores, initializer=lambda: torch.set_num_threads(1))
+    pool = ThreadPoolExecutor(cores, initializer=lambda: torch.set_num_threads(max(1, threads // cores)))
     try:
         yield from pool.map(work, items)
     finally:

@@ -188,14 +188,13 @@ class Judge:
     def digit_log_probs(self, listings: Sequence[Listing]) -> np.ndarray:
         """Uncalibrated log-probabilities (N, C, 5) of the direct answer's digits, of each listing's first window: what
         calibration is fitted on."""
-        prefix = self._policy_prefix()
+        prefix, size = self._policy_prefix(), self.batch_size
+        rests = [self.encoder.rest_ids(split_windows(listing)[0], "direct") for listing in listings]
 
-        def read(batch: Sequence[Listing]) -> np.ndarray:
-            rests = [self.encoder.rest_ids(split_windows(listing)[0], "direct") for listing in batch]
-            return np.asarray(read_answers(self.model, self.encoder, prefix, rests).digits_BCD.cpu().numpy())
+        def read(batch: list[list[int]]) -> np.ndarray:
+            return np.asarray(read_answers(self.model, self.encoder, prefix, batch).digits_BCD.cpu().numpy())
 
-        size = self.batch_size
-        batches = [listings[start : start + size] for start in range(0, len(listings), size)]
+        batches = [rests[start : start + size] for start in range(0, len(rests), size)]
         return np.concatenate(list(map_on_cores(read, batches, self._cores)))
 
     def _policy_prefix(self) -> Prefix:
