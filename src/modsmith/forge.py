@@ -224,8 +224,8 @@ SLOWER = 0.1
 
 
 def _share_that_fits(settings: RunSettings, minutes: float, policy: Policy, kept: Path, console: Console) -> float:
-    """The share of the demo that this machine can do in the time, at most 1: its SFT may take `minutes`, less what a slow
-    machine needs for the rest. Measured once and kept in `kept`, so that an interrupted demo goes on as it began."""
+    """The share of the demo that this machine can do in the time, at most 1: its SFT may take `minutes`, less what a
+    slow machine needs for the rest. Measured once and kept in `kept`: an interrupted demo goes on as it began."""
     if not kept.exists():
         from modsmith.training.pace import sft_minutes
 
