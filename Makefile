@@ -43,7 +43,7 @@ demo: setup  ## the whole way in small: corpus, SFT, GRPO, evaluation, report in
 	$(BIN)/modsmith demo --out runs/demo
 
 test: setup  ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal
 
 test_slow: setup  ## run the tests that take minutes
 	$(BIN)/pytest -q -m slow
