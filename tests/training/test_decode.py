@@ -33,7 +33,10 @@ class Leaning(torch.nn.Module):
 def judge(examples: list[Example]) -> Judge:
     judge = Judge.load("shipped", POLICY, precision="fp32")
     log_digits = torch.tensor(judge.digit_log_probs([example.listing for example in examples[:6]]))
-    push = float((log_digits[..., 0] - log_digits[..., 3]).median())
+    gaps = (log_digits[..., 0] - log_digits[..., 3]).flatten().sort().values
+    middle = gaps[len(gaps) // 3 : 2 * len(gaps) // 3]
+    widest = int((middle[1:] - middle[:-1]).argmax())
+    push = float(middle[widest : widest + 2].mean())  # between two gaps: at one of them every digit would be a tie
     judge.model.lm_head = Leaning(judge.model.lm_head, judge.encoder.digit_ids, judge.encoder.digit_ids[3], push)
     return judge
 
