@@ -56,10 +56,9 @@ def main() -> None:
         print(json.dumps(rows))
         return
     for row in rows:
-        print(
-            f"{row['batch_size']:4d} together: {row['seconds']:6.1f} s for {len(listings)}, {row['speedup']:.2f} times"
-        )
-    print("decisions agree" if len(decisions) == 1 else "decisions differ between batch sizes")
+        how = "a batch a core" if row["batch_per_core"] else "cores share one"
+        print(f"{row['batch_size']:4d} together, {how}: {row['seconds']:6.1f} s, {row['speedup']:.2f} times")
+    print("decisions agree" if len(decisions) == 1 else "decisions differ between the rows")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from modsmith.policy import load_policy
 from modsmith.training.adapt import prepare_for_training
 from modsmith.training.encode import PromptEncoder
 from modsmith.training.plan import plan_passes
-from modsmith.training.rows import collate, weighted_loss, weighted_row
+from modsmith.training.rows import collate, weighted_row
 from modsmith.training.settings import SftSettings
-from modsmith.training.sft import token_logits
+from modsmith.training.sft import batch_loss
 from modsmith.training.shared_prefix.model import teach_trees
 
 
@@ -45,11 +45,8 @@ def main() -> None:
     batches = [collate(some, encoder.prefix_ids) for some in rows]
 
     def seconds(batch: dict[str, torch.Tensor], shared: bool) -> float:
-        chosen = batch["weights_N"] > 0
         start = time.perf_counter()
-        logits = token_logits(loaded.model, batch, shared)
-        parts = (batch[name][chosen] for name in ("ids_N", "weights_N", "levels_N"))
-        weighted_loss(logits, *parts, encoder.digit_ids, 1.0).backward()
+        batch_loss(loaded.model, batch, encoder.digit_ids, 1.0, shared).backward()
         loaded.model.zero_grad()
         return time.perf_counter() - start
 

@@ -95,7 +95,7 @@ def test_a_slow_machine_gets_a_smaller_demo(
     monkeypatch.setattr("modsmith.training.pace.sft_minutes", lambda *given: 44.0)
     kept, console = tmp_path / "pace.json", Console(stderr=True, quiet=True)
     settings = SftSettings(limit=1500, eval_limit=60, calibration_limit=120)
-    share = forge._share_that_fits(settings, 11, plant_policy, kept, console)
+    share = forge._share_that_fits(settings, 11, plant_policy, [], kept, console)
     assert share == 0.15  # (11 - 4.4) / 44
     smaller = forge._smaller(settings, share)
     assert isinstance(smaller, SftSettings)
@@ -105,7 +105,7 @@ def test_a_slow_machine_gets_a_smaller_demo(
     assert isinstance(grpo, GrpoSettings) and (grpo.limit, grpo.steps) == (60, 2)
 
     monkeypatch.setattr("modsmith.training.pace.sft_minutes", lambda *given: pytest.fail("measured twice"))
-    assert forge._share_that_fits(settings, 11, plant_policy, kept, console) == 0.15  # goes on as it began
+    assert forge._share_that_fits(settings, 11, plant_policy, [], kept, console) == 0.15  # goes on as it began
 
 
 def test_a_fast_machine_gets_the_whole_demo(
@@ -113,5 +113,5 @@ def test_a_fast_machine_gets_the_whole_demo(
 ) -> None:
     monkeypatch.setattr("modsmith.training.pace.sft_minutes", lambda *given: 3.0)
     console = Console(stderr=True, quiet=True)
-    assert forge._share_that_fits(SftSettings(), 11, plant_policy, tmp_path / "pace.json", console) == 1
+    assert forge._share_that_fits(SftSettings(), 11, plant_policy, [], tmp_path / "pace.json", console) == 1
     assert forge._smaller(SftSettings(limit=1500), 1.0) == SftSettings(limit=1500)

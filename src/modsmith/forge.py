@@ -196,7 +196,7 @@ def run_demo(out: Path, config: Path) -> None:
     )
 
     stage(2, "SFT")
-    share = _share_that_fits(settings["sft"], minutes, policy, out / "pace.json", console)
+    share = _share_that_fits(settings["sft"], minutes, policy, examples, out / "pace.json", console)
     settings = {name: _smaller(one, share) for name, one in settings.items()}
     test_limit = max(round(share * test_limit), LEAST["test_limit"])
     sft = _train_or_keep("sft", settings["sft"], out / "sft", console)
@@ -223,7 +223,9 @@ SLOWER = 0.1
 """Minutes more that the other stations of a demo take for each minute that all of its SFT would take."""
 
 
-def _share_that_fits(settings: RunSettings, minutes: float, policy: Policy, kept: Path, console: Console) -> float:
+def _share_that_fits(
+    settings: RunSettings, minutes: float, policy: Policy, examples: Sequence[Example], kept: Path, console: Console
+) -> float:
     """The share of the demo that this machine can do in the time, at most 1: its SFT may take `minutes`, less what a
     slow machine needs for the rest. Measured once and kept in `kept`: an interrupted demo goes on as it began."""
     if not kept.exists():
@@ -231,7 +233,7 @@ def _share_that_fits(settings: RunSettings, minutes: float, policy: Policy, kept
 
         assert isinstance(settings, SftSettings)
         with console.status("trying a few steps"):
-            wanted = sft_minutes(settings, policy)
+            wanted = sft_minutes(settings, policy, examples)
         share = min(1.0, max(0.0, minutes - SLOWER * wanted) / wanted)
         write_json(kept, {"sft_minutes": round(wanted, 1), "share": round(share, 3)})
     pace = json.loads(read_text(kept, "demo pace"))

@@ -12,14 +12,17 @@ from modsmith.policy import Policy, load_policy
 FILLER = "A healthy plant from my greenhouse, posted on Mondays. "
 
 
-def test_verdicts_come_in_the_given_order_from_batches_sorted_by_length(word_judge: Judge) -> None:
+def test_verdicts_come_in_the_given_order_from_batches_sorted_by_length(
+    word_judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(word_judge), "_cores", 1)  # one after the other, so that their order can be told
     listings = [
         Listing(id=str(i), title="rarest" if i % 3 == 0 else "fern", description=FILLER * (i % 5)) for i in range(11)
     ]
     verdicts = word_judge.rate(listings)
     assert [verdict.id for verdict in verdicts] == [listing.id for listing in listings]
     assert [verdict.decision for verdict in verdicts] == ["disallow" if i % 3 == 0 else "allow" for i in range(11)]
-    assert sorted(word_judge.batches) == [3, 4, 4]  # type: ignore[attr-defined]
+    assert word_judge.batches == [4, 4, 3]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("place", [0.0, 0.31, 0.5, 0.77, 1.0])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modsmith.corpus import load_corpus
 from modsmith.policy import Policy
 from modsmith.training import pace
 from modsmith.training.settings import SftSettings
@@ -20,7 +21,8 @@ def test_minutes_are_the_median_step_times_all_steps(
     )  # fmt: skip
     clock = iter([0, 50, 0, 3, 0, 1, 0, 2])  # the first step warms up; of the others 2 is the median
     monkeypatch.setattr(pace, "perf_counter", lambda: next(clock))
-    minutes = pace.sft_minutes(settings, plant_policy)
-    train = pace.training_listings(pace.load_corpus(settings.corpus, plant_policy), settings)
+    examples = load_corpus(settings.corpus, plant_policy)
+    minutes = pace.sft_minutes(settings, plant_policy, examples)
+    train = pace.training_listings(examples, settings)
     steps = len(pace.plan_run(train, settings))
     assert steps > 4 and minutes == pytest.approx(2 * steps / 60)

@@ -23,11 +23,13 @@ _NAMES = [name for name in EVASIONS if name not in (*UNSEEN_EVASIONS, *MOVING)]
 
 def wear_disguises(batch: Sequence[Pass], share: float, draw: random.Random, talk: Sequence[str]) -> list[Pass]:
     """The passes of a batch, in order, with about `share` of the units (a twin, or one listing) in a disguise. What
-    wears one already is left as it is. `talk` holds innocent sentences of other listings."""
+    wears one already is left as it is. `talk` holds innocent sentences."""
+    if not share:
+        return list(batch)
     orders = [order.text for order in read_orders() if not order.test]
     worn: dict[str, tuple[str, int] | None] = {}
     for item in batch:
-        if share and item.example.unit not in worn:
+        if item.example.unit not in worn:
             (name,) = draw.choices(_NAMES, [_WEIGHTS.get(name, 1) for name in _NAMES])
             worn[item.example.unit] = (name, draw.getrandbits(32)) if draw.random() < share else None
     dressed = []
@@ -35,7 +37,6 @@ def wear_disguises(batch: Sequence[Pass], share: float, draw: random.Random, tal
         chosen = worn.get(item.example.unit)
         if chosen and not item.example.evasion:
             name, seed = chosen
-            others = [sentence for sentence in talk if sentence not in item.example.listing.description]
-            item = replace(item, example=disguise(item.example, [name], random.Random(seed), others, orders))
+            item = replace(item, example=disguise(item.example, [name], random.Random(seed), talk, orders))
         dressed.append(item)
     return dressed

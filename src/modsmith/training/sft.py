@@ -63,6 +63,21 @@ def token_logits(model: Any, batch: dict[str, Tensor], shared: bool) -> Tensor:
     return logits_BTV[:, len(prefix_P) - 1 : -1][scored_BT][wanted_N]
 
 
+def batch_loss(
+    model: Any,
+    batch: dict[str, Tensor],
+    digit_ids: list[int],
+    weight_level: float,
+    shared: bool,
+    total: Tensor | None = None,
+) -> Tensor:
+    """The loss of one batch of `rows.collate`; `shared` as in `token_logits`, the rest as in `rows.weighted_loss`."""
+    chosen_N = batch["weights_N"] > 0
+    targets_S, weights_S, levels_S = (batch[name][chosen_N] for name in ("ids_N", "weights_N", "levels_N"))
+    logits_SV = token_logits(model, batch, shared)
+    return weighted_loss(logits_SV, targets_S, weights_S, levels_S, digit_ids, weight_level, total)
+
+
 class SharedPrefixSFTTrainer(SFTTrainer):
     """TRL's SFT trainer with our batches and loss; checkpoints, optimiser, schedule and launchers stay TRL's."""
 
@@ -73,12 +88,10 @@ class SharedPrefixSFTTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        chosen_N = inputs["weights_N"] > 0
-        targets_S, weights_S, levels_S = (inputs[name][chosen_N] for name in ("ids_N", "weights_N", "levels_N"))
-        logits_SV = token_logits(model, inputs, self.shared)
+        weights_N = inputs["weights_N"]
         # The mean over all processes: DDP averages their gradients, so together they divide by the sum of all weights.
-        total = self.accelerator.reduce(weights_S.sum(), reduction="mean")
-        loss = weighted_loss(logits_SV, targets_S, weights_S, levels_S, self.digit_ids, self.weight_level, total)
+        total = self.accelerator.reduce(weights_N[weights_N > 0].sum(), reduction="mean")
+        loss = batch_loss(model, inputs, self.digit_ids, self.weight_level, self.shared, total)
         return (loss, {}) if return_outputs else loss
 
 
@@ -121,7 +134,7 @@ def train_sft(
     plan = plan_run(train, settings)
     callback = RunCallback(run, loaded.tokenizer, held_out, "SFT")
     parts = processes.count()
-    talk = small_talk(train)
+    talk = small_talk(train) if settings.disguise_share else []
 
     def batch_of(index: int) -> list[Pass]:
         draw = random.Random(f"{settings.seed} {index}")  # the same on every process, and after a resume

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from modsmith.corpus.compose.evasion import EVASIONS, Parts, inject
-from modsmith.corpus.compose.marks import CLOSE, OPEN, plain, take_quote
+from modsmith.corpus.compose.marks import CLOSE, OPEN, plain
 from modsmith.corpus.example import Example
 
 ORDERS = ("injected orders", "forged answer")
@@ -24,9 +24,10 @@ through a shell."""
 def disguise(
     example: Example, names: Sequence[str], draw: random.Random, talk: Sequence[str], orders: Sequence[str] = ()
 ) -> Example:
-    """The example in the disguises `names`, one after the other. `talk` holds innocent sentences of others; `orders`
-    are said in place of those of the corpus's builder."""
+    """The example in the disguises `names`, one after the other. `talk` holds innocent sentences, of which the
+    listing's own are not used; `orders` are said in place of those of the corpus's builder."""
     listing = example.listing
+    talk = [sentence for sentence in talk if sentence not in listing.description]
     marked = f"{OPEN}{example.evidence}{CLOSE}" if example.evidence else ""
     title, body = listing.title, listing.description
     if marked and example.evidence in body:
@@ -38,9 +39,6 @@ def disguise(
     for name in names:
         told = orders and name in ORDERS
         parts = inject(parts, draw, orders) if told else EVASIONS[name](parts, draw, talk)
-    quote = next(
-        (found for text in (parts.title, parts.body, *parts.tags, *parts.files) if (found := take_quote(text))), ""
-    )
     disguised = replace(
         listing,
         title=plain(parts.title),
@@ -48,7 +46,7 @@ def disguise(
         tags=tuple(map(plain, parts.tags)),
         files=tuple(map(plain, parts.files)),
     )
-    evidence = quote or (example.evidence if example.evidence in disguised.text else "")
+    evidence = parts.quote or (example.evidence if example.evidence in disguised.text else "")
     return replace(example, listing=disguised, evidence=evidence, evasion=" + ".join(names))
 
 

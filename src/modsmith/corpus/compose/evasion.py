@@ -27,6 +27,12 @@ class Parts:
     tags: tuple[str, ...]
     files: tuple[str, ...]
 
+    @property
+    def quote(self) -> str:
+        """The first marked words of what will be the listing, or ""."""
+        texts = (self.title, self.body, *self.tags, *self.files)
+        return next((found for text in texts if (found := take_quote(text))), "")
+
 
 Evasion = Callable[[Parts, random.Random, Sequence[str]], Parts]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modsmith.corpus.compose.evasion import EVASIONS, Parts
-from modsmith.corpus.compose.marks import plain, take_quote
+from modsmith.corpus.compose.marks import plain
 from modsmith.corpus.compose.offers import Offer, Side
 from modsmith.corpus.compose.shells import Shell
 from modsmith.corpus.example import Example, Split
@@ -47,8 +47,6 @@ def tell(telling: Telling, chatter: Sequence[str], split: Split | None = None, s
         rationale = side.rationales[draw.randrange(6) % len(side.rationales)]
         if telling.evasion:
             parts = EVASIONS[telling.evasion](parts, draw, chatter)
-        marked = [parts.title, parts.body, *parts.tags, *parts.files]
-        quote = next((found for text in marked if (found := take_quote(text))), "")
         examples.append(
             Example(
                 listing=Listing(
@@ -62,7 +60,7 @@ def tell(telling: Telling, chatter: Sequence[str], split: Split | None = None, s
                 ),
                 ratings=side.ratings,
                 rationale=plain(rationale),
-                evidence=quote,
+                evidence=parts.quote,
                 group=f"offer-{offer.id}",  # written listings of the same hand have numbers of their own
                 twin=name if offer.kind == "twin" else "",
                 kind=offer.kind,

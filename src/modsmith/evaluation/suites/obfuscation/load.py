@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from functools import partial
 
 from modsmith.corpus import Example
 from modsmith.corpus.compose import EVASIONS, disguise, small_talk
@@ -26,21 +25,16 @@ def load(context: Context) -> list[Item]:
     draw = context.draw("obfuscation")
     rows = [(name,) for name in EVASIONS if name not in ORDERS] + list(STACKS)
     plain_ones = originals(context, context.size // (len(rows) + 1), draw)
-    talk = partial(_talk, small_talk(context.test))
+    talk = small_talk(context.test)
     return [
         *unchanged(plain_ones),
         *(
-            disguised(example, row, draw, talk(example))
+            disguised(example, row, draw, talk)
             for row in rows
             for example in plain_ones
             if example.shell or row[0] not in MOVING
         ),
     ]
-
-
-def _talk(sentences: Sequence[str], example: Example) -> list[str]:
-    """What others say: never the listing's own words."""
-    return [sentence for sentence in sentences if sentence not in example.listing.description]
 
 
 def disguised(example: Example, names: Sequence[str], draw: random.Random, talk: Sequence[str]) -> Item:
