@@ -3,9 +3,10 @@
     python benchmarks/grpo_step.py --cases bar --json
 
 Both train the same listings (marketplace policy, mean prompt length as asked for) with LoRA r=16 on the embedded model,
-in bf16, and completions of exactly the asked length (the end of turn is suppressed until then). Stock is TRL's trainer
-with the model in bf16 and PEFT as they come; ours is what `modsmith train grpo` runs. A step is rollout, rewards,
-log-probabilities and backward. Ours is warmed up by one step, stock by a small one.
+in bf16 (`--precision fp32` where the processor knows no bf16), and completions of exactly the asked length (the end of
+turn is suppressed until then). Stock is TRL's trainer with the model in that precision and PEFT as they come; ours is
+what `modsmith train grpo` runs. A step is rollout, rewards, log-probabilities and backward. Ours is warmed up by one
+step, stock by a small one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from datasets import Dataset
@@ -171,16 +172,20 @@ def config(kind: str, case: Case, folder: str, steps: int, bf16: bool) -> GRPOCo
     )  # fmt: skip
 
 
-def run(kind: str, case: Case, folder: str, steps: int, base: str | None) -> dict[str, Any]:
+def run(
+    kind: str, case: Case, folder: str, steps: int, base: str | None, precision: Literal["bf16", "fp32"]
+) -> dict[str, Any]:
     """Train `steps` steps and report the mean step. `base` is a model folder; by default the embedded model."""
     torch.manual_seed(0)
     if kind == "stock":
         tokenizer = AutoTokenizer.from_pretrained(base or embedded_base())
-        model = AutoModelForCausalLM.from_pretrained(base or embedded_base(), dtype=torch.bfloat16)
+        cast = precision == "bf16"
+        dtype = torch.bfloat16 if cast else torch.float32
+        model = AutoModelForCausalLM.from_pretrained(base or embedded_base(), dtype=dtype)
         lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
-        maker, cast, extra = GRPOTrainer, True, {"peft_config": lora}
+        maker, extra = GRPOTrainer, {"peft_config": lora}
     else:
-        loaded, cast = prepare_for_training(GrpoSettings(base=base or EMBEDDED, lora_rank=16, precision="bf16"))
+        loaded, cast = prepare_for_training(GrpoSettings(base=base or EMBEDDED, lora_rank=16, precision=precision))
         model, tokenizer, maker, extra = loaded.model, loaded.tokenizer, SharedPrefixGRPOTrainer, {}
     prompts = prompts_of(case, tokenizer)
     data = Dataset.from_list([{"prompt": prompt} for prompt in prompts] * (steps + 1))
@@ -236,22 +241,22 @@ def ratio(stock: float, ours: float) -> float | None:
     return round(stock / ours, 2) if ours > 0 else None
 
 
-def measure(case: Case, only: str, steps: int, base: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"case": case.name, "device": "cuda" if torch.cuda.is_available() else "cpu"}
+def measure(case: Case, only: str, steps: int, base: str | None, precision: Literal["bf16", "fp32"]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "case": case.name,
+        "precision": precision,
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+    }
     with tempfile.TemporaryDirectory() as folder:
         if only != "stock":
-            run("ours", case, folder, 1, base)
-            found["ours"] = run("ours", case, folder, steps, base)
+            run("ours", case, folder, 1, base, precision)
+            found["ours"] = run("ours", case, folder, steps, base, precision)
         if only != "ours":
-            run("stock", Case(1, 2, case.prompt_tokens, 2), folder, 1, base)
-            found["stock"] = run("stock", case, folder, steps, base)
+            run("stock", Case(1, 2, case.prompt_tokens, 2), folder, 1, base, precision)
+            found["stock"] = run("stock", case, folder, steps, base, precision)
     if only == "both":
-        found = {
-            "case": found["case"],
-            "speedup": round(found["stock"]["seconds"] / found["ours"]["seconds"], 2),
-            "ratio": {key: ratio(value, found["ours"][key]) for key, value in found["stock"].items()},
-            **found,
-        }
+        found["speedup"] = round(found["stock"]["seconds"] / found["ours"]["seconds"], 2)
+        found["ratio"] = {key: ratio(value, found["ours"][key]) for key, value in found["stock"].items()}
     return found
 
 
@@ -262,10 +267,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     parser.add_argument("--steps", type=int, default=1, help="steps to average over")
     parser.add_argument("--model", help="a model folder in place of the embedded model")
+    parser.add_argument("--precision", default="bf16", choices=["bf16", "fp32"], help="fp32 where no core knows bf16")
     args = parser.parse_args()
     results = []
     for case in CASES[args.cases]:
-        result = measure(case, args.only, args.steps, args.model)
+        result = measure(case, args.only, args.steps, args.model, args.precision)
         print(result, file=sys.stderr)
         results.append(result)
     if args.json:

@@ -42,6 +42,16 @@ def test_an_answer_that_does_not_parse_fails_to_a_person(word_judge: Judge) -> N
     assert (verdict.decision, verdict.ratings, verdict.scores, verdict.parse_ok) == ("review", None, None, False)
 
 
+@pytest.mark.parametrize(("tail", "decision"), [("rarest", "disallow"), ("common", "review")])
+def test_a_window_that_does_not_parse_hides_no_violation_in_another(
+    word_judge: Judge, tail: str, decision: str
+) -> None:
+    listing = Listing(id="long", title="Fern", description="gibberish " + FILLER * 100 + tail)
+    verdict = word_judge.rate([listing])[0]
+    assert (verdict.decision, verdict.parse_ok) == (decision, tail == "rarest")
+    assert verdict.windows > 2
+
+
 def test_a_judge_says_which_weights_and_calibration_it_has(word_judge: Judge, tmp_path: Path) -> None:
     unknown = word_judge.provenance
     assert (unknown["model"], unknown["mode"], unknown["wording"]) == ("words", "direct", "plain")

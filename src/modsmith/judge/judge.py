@@ -1,14 +1,14 @@
 """`Judge.rate(listings) -> verdicts`: the moderator as an object.
 
 Failure rule: an answer that does not parse gives a verdict with `parse_ok=False`, no ratings and no scores, and the
-decision "review": modsmith fails to a person, never to silence.
+decision "review": modsmith fails to a person, never to silence. Of a listing of many windows one may fail where another
+breaks a rule: it is disallowed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -231,23 +231,27 @@ class Judge:
         ]
 
     def _verdict(self, listing: Listing, readings: list[WindowReading]) -> Verdict:
-        """Join the windows of a listing: for each category the window that looks worst counts."""
-        verdict = partial(
-            Verdict,
+        """One verdict from a listing's windows. One whose answer does not parse leaves the listing to a person, unless
+        another breaks a rule already: that stands, whatever the unread one holds."""
+        parsed = [reading for reading in readings if reading.answer.ratings is not None]
+        verdict = self._joined(listing, parsed, len(readings)) if parsed else None
+        if verdict and (len(parsed) == len(readings) or verdict.decision == "disallow"):
+            return verdict
+        failed = next(reading.answer for reading in readings if reading.answer.ratings is None)
+        return Verdict(
             id=listing.id,
+            decision=self.policy.decide(None),
+            ratings=None,
+            scores=None,
+            parse_ok=False,
+            reasoning=failed.reasoning,
             model=self.name,
             policy_version=self.policy.version_label,
             windows=len(readings),
         )
-        failed = next((reading.answer for reading in readings if reading.answer.ratings is None), None)
-        if failed is not None:
-            return verdict(
-                decision=self.policy.decide(None),
-                ratings=None,
-                scores=None,
-                parse_ok=False,
-                reasoning=failed.reasoning,
-            )
+
+    def _joined(self, listing: Listing, readings: list[WindowReading], windows: int) -> Verdict:
+        """Join windows that parsed: for each category the one that looks worst counts."""
         names = self.policy.category_ids
         probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits, names) for reading in readings])
         at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
@@ -267,13 +271,17 @@ class Judge:
             # Sure that a rule is broken, unsure which: the likeliest gets the rating.
             likeliest = max(scores, key=scores.__getitem__)
             ratings = Ratings({**ratings, likeliest: VIOLATION})
-        return verdict(
+        return Verdict(
+            id=listing.id,
             decision=decision,
             ratings=ratings,
             scores=scores,
             uncalibrated=uncalibrated,
             reasoning=worst.reasoning,
             evidence=grounded_quotes(worst, listing),
+            model=self.name,
+            policy_version=self.policy.version_label,
+            windows=windows,
         )
 
 
