@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -31,7 +31,7 @@ from modsmith.listing import Listing
 from modsmith.policy import load_policy
 from modsmith.prompt import build_messages
 from modsmith.training.adapt import prepare_for_training
-from modsmith.training.base import EMBEDDED, embedded_base
+from modsmith.training.base import EMBEDDED, Precision, embedded_base
 from modsmith.training.settings import GrpoSettings
 from modsmith.training.shared_prefix.trainer import SharedPrefixGRPOTrainer
 from modsmith.training.shared_prefix.tree import pack
@@ -172,9 +172,7 @@ def config(kind: str, case: Case, folder: str, steps: int, bf16: bool) -> GRPOCo
     )  # fmt: skip
 
 
-def run(
-    kind: str, case: Case, folder: str, steps: int, base: str | None, precision: Literal["bf16", "fp32"]
-) -> dict[str, Any]:
+def run(kind: str, case: Case, folder: str, steps: int, base: str | None, precision: Precision) -> dict[str, Any]:
     """Train `steps` steps and report the mean step. `base` is a model folder; by default the embedded model."""
     torch.manual_seed(0)
     if kind == "stock":
@@ -241,7 +239,7 @@ def ratio(stock: float, ours: float) -> float | None:
     return round(stock / ours, 2) if ours > 0 else None
 
 
-def measure(case: Case, only: str, steps: int, base: str | None, precision: Literal["bf16", "fp32"]) -> dict[str, Any]:
+def measure(case: Case, only: str, steps: int, base: str | None, precision: Precision) -> dict[str, Any]:
     found: dict[str, Any] = {
         "case": case.name,
         "precision": precision,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -233,25 +234,28 @@ class Judge:
     def _verdict(self, listing: Listing, readings: list[WindowReading]) -> Verdict:
         """One verdict from a listing's windows. One whose answer does not parse leaves the listing to a person, unless
         another breaks a rule already: that stands, whatever the unread one holds."""
-        parsed = [reading for reading in readings if reading.answer.ratings is not None]
-        verdict = self._joined(listing, parsed, len(readings)) if parsed else None
-        if verdict and (len(parsed) == len(readings) or verdict.decision == "disallow"):
-            return verdict
-        failed = next(reading.answer for reading in readings if reading.answer.ratings is None)
-        return Verdict(
+        verdict = partial(
+            Verdict,
             id=listing.id,
+            model=self.name,
+            policy_version=self.policy.version_label,
+            windows=len(readings),
+        )
+        parsed = [reading for reading in readings if reading.answer.ratings is not None]
+        joined = verdict(**self._join(listing, parsed)) if parsed else None
+        if joined and (len(parsed) == len(readings) or joined.decision == "disallow"):
+            return joined
+        failed = next(reading.answer for reading in readings if reading.answer.ratings is None)
+        return verdict(
             decision=self.policy.decide(None),
             ratings=None,
             scores=None,
             parse_ok=False,
             reasoning=failed.reasoning,
-            model=self.name,
-            policy_version=self.policy.version_label,
-            windows=len(readings),
         )
 
-    def _joined(self, listing: Listing, readings: list[WindowReading], windows: int) -> Verdict:
-        """Join windows that parsed: for each category the one that looks worst counts."""
+    def _join(self, listing: Listing, readings: list[WindowReading]) -> dict[str, Any]:
+        """What windows that parsed say together: for each category the one that looks worst counts."""
         names = self.policy.category_ids
         probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits, names) for reading in readings])
         at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
@@ -271,18 +275,14 @@ class Judge:
             # Sure that a rule is broken, unsure which: the likeliest gets the rating.
             likeliest = max(scores, key=scores.__getitem__)
             ratings = Ratings({**ratings, likeliest: VIOLATION})
-        return Verdict(
-            id=listing.id,
-            decision=decision,
-            ratings=ratings,
-            scores=scores,
-            uncalibrated=uncalibrated,
-            reasoning=worst.reasoning,
-            evidence=grounded_quotes(worst, listing),
-            model=self.name,
-            policy_version=self.policy.version_label,
-            windows=windows,
-        )
+        return {
+            "decision": decision,
+            "ratings": ratings,
+            "scores": scores,
+            "uncalibrated": uncalibrated,
+            "reasoning": worst.reasoning,
+            "evidence": grounded_quotes(worst, listing),
+        }
 
 
 def _check_categories(model: str, policy: Policy) -> None:
