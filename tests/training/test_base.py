@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socketserver
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +50,29 @@ def test_an_unknown_wording_is_no_guess(model: Path, text: str, sentence: str) -
     (model / "best/modsmith.json").write_text(text)
     with pytest.raises(UserError, match=f"modsmith.json.*{sentence}"):
         load_model(str(model), "fp32")
+
+
+def test_without_a_network_a_cached_model_loads_after_one_request(tiny_model_folder: Path, tmp_path: Path) -> None:
+    cached = tmp_path / "models--org--tiny"
+    shutil.copytree(tiny_model_folder, cached / "snapshots/c0ffee")
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text("c0ffee")
+    asked: list[object] = []
+
+    class HangUp(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.client_address)  # and close
+
+    with socketserver.TCPServer(("127.0.0.1", 0), HangUp) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        where = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "HF_HUB_CACHE": str(tmp_path)}
+        load = "from modsmith.training.base import load_model; print(load_model('org/tiny').name)"
+        found = subprocess.run(
+            [sys.executable, "-c", load], env=os.environ | where, capture_output=True, text=True, check=False
+        )
+        hub.shutdown()
+    assert found.stdout == "org/tiny\n", found.stderr
+    assert len(asked) == 1
 
 
 def test_everything_of_a_run_uses_its_wording_and_records_it(

@@ -20,6 +20,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modsmith.corpus.example import Example
 from modsmith.corpus.surface import FUNCTION_WORDS
 from modsmith.listing import Listing
@@ -79,22 +82,19 @@ def take_evenly(units: Sequence[Sequence[Example]], limit: int, violating: int) 
     left: dict[tuple[object, str, str], list[int]] = {}
     for place, unit in enumerate(units):
         left.setdefault(_stratum(unit), []).append(place)
-    lean: Counter[str] = Counter()
-    leans = [_lean(unit, total) for unit in units]
-
-    def agrees(place: int) -> int:
-        return sum(step * lean[feature] for feature, step in leans[place].items())
-
+    steps_UF = _steps([_lean(unit, total) for unit in units])
+    lean_F = np.zeros(steps_UF.shape[1], np.int64)
     taken: list[int] = []
     for unit in units:
+        if limit <= 0:
+            break
         row = left[_stratum(unit)]
-        place = min(row[:RIVALS], key=agrees)
-        row.remove(place)
+        place = row.pop(int(np.argmin(steps_UF[row[:RIVALS]] @ lean_F)))
         size, bad = len(units[place]), sum(example.violates for example in units[place])
         if size <= limit and bad <= violating:
             taken.append(place)
             limit, violating = limit - size, violating - bad
-            lean.update(leans[place])
+            lean_F += steps_UF[place]
     return sorted(taken)
 
 
@@ -112,3 +112,12 @@ def _lean(unit: Sequence[Example], total: Mapping[bool, int]) -> Counter[str]:
         steps[f"hand {example.generator}"] += _WEIGHTS["hand"] * step
         steps[f"length {len(example.listing.text).bit_length()}"] += _WEIGHTS["length"] * step
     return steps
+
+
+def _steps(leans: Sequence[Mapping[str, int]]) -> NDArray[np.int64]:
+    """The steps of U units, a row each, over all F features: 8 * U * F bytes."""
+    names = {name: column for column, name in enumerate(sorted(set().union(*leans)))}
+    steps_UF = np.zeros((len(leans), len(names)), np.int64)
+    for row, lean in enumerate(leans):
+        steps_UF[row, [names[name] for name in lean]] = list(lean.values())
+    return steps_UF

@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import resources
 
 from modsmith.corpus.balance import least_telling, take_evenly, word_weights
@@ -64,8 +65,14 @@ class _Plan:
 
 def read_written(policy: Policy) -> list[Example]:
     """The listings written whole, split by group."""
+    return list(_written(tuple(policy.category_ids)))
+
+
+@lru_cache(maxsize=1)
+def _written(categories: tuple[str, ...]) -> tuple[Example, ...]:
+    """Kept, since a build, its check and a training each want them and the files take seconds to parse."""
     with resources.as_file(resources.files("modsmith.corpus").joinpath("written")) as path:
-        return assign_splits(list(read_folder(path, policy, "written")))
+        return tuple(assign_splits(list(read_folder(path, categories, "written"))))
 
 
 def read_parts(policy: Policy) -> tuple[list[Offer], list[Shell]]:

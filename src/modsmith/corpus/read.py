@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +26,27 @@ def read_corpus(path: Path, policy: Policy) -> list[Example]:
         tables = [table for split in SPLITS if (table := path / f"{split}.parquet").is_file()]
         if tables:
             return [example for table in tables for example in _read_parquet(table, policy)]
-        return list(read_folder(path, policy, path.name))
+        return list(read_folder(path, policy.category_ids, path.name))
     if not path.is_file():
         raise UserError(f"there is no corpus at {path}; give a built-in name, a folder, or a .jsonl or .parquet file")
     if path.suffix in (".yaml", ".yml"):
-        return list(_read_yaml(path, policy, path.name, category=""))
+        return list(_read_yaml(path, policy.category_ids, path.name, category=""))
     if path.suffix == ".parquet":
         return _read_parquet(path, policy)
     return list(_read_jsonl(path, policy))
 
 
-def read_folder(folder: Path, policy: Policy, source: str) -> Iterator[Example]:
+def read_folder(folder: Path, categories: Sequence[str], source: str) -> Iterator[Example]:
     """`folder/CATEGORY/HAND-anything.yaml`; the folder `ordinary` holds listings of no category."""
     files = sorted(folder.rglob("*.yaml"))
     if not files:
         raise UserError(f"corpus folder {folder} holds neither Parquet splits nor YAML files")
     for file in files:
-        category = file.parent.name if file.parent.name in policy.category_ids else ""
-        yield from _read_yaml(file, policy, source, category)
+        category = file.parent.name if file.parent.name in categories else ""
+        yield from _read_yaml(file, categories, source, category)
 
 
-def _read_yaml(file: Path, policy: Policy, source: str, category: str) -> Iterator[Example]:
+def _read_yaml(file: Path, categories: Sequence[str], source: str, category: str) -> Iterator[Example]:
     try:
         groups = yaml.load(read_text(file, "corpus file"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-02-31
@@ -56,11 +56,11 @@ def _read_yaml(file: Path, policy: Policy, source: str, category: str) -> Iterat
     hand = file.stem.split("-")[0]
     for number, group in enumerate(groups, start=1):
         place = f"corpus file {file}, group {group.get('group', number) if isinstance(group, dict) else number}"
-        yield from _read_group(group, place, policy, source, category, f"hand-{hand}")
+        yield from _read_group(group, place, categories, source, category, f"hand-{hand}")
 
 
 def _read_group(
-    group: Any, place: str, policy: Policy, source: str, category: str, generator: str
+    group: Any, place: str, categories: Sequence[str], source: str, category: str, generator: str
 ) -> Iterator[Example]:
     if not isinstance(group, dict) or set(group) != _GROUP_KEYS:
         raise UserError(f"{place}: a group has exactly the keys {', '.join(sorted(_GROUP_KEYS))}")
@@ -85,7 +85,7 @@ def _read_group(
                     {key: record.get(key) for key in ("title", "description", "price", "tags", "files")}
                     | {"id": f"{name}{suffix}", "language": group["language"]}
                 ),
-                ratings=Ratings.full(policy.category_ids, record.get("ratings")),
+                ratings=Ratings.full(categories, record.get("ratings")),
                 rationale=" ".join(str(record.get("rationale") or "").split()),
                 evidence=str(record.get("evidence") or "").strip(),
                 group=str(name),

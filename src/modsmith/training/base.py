@@ -150,6 +150,8 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
     if folder is not None and not (folder / "config.json").is_file():
         raise UserError(f"{name} is no model folder: it holds neither config.json nor adapter_config.json")
     try:
+        if folder is None and name != EMBEDDED:
+            source = _hub_or_cache(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             tokenizer = AutoTokenizer.from_pretrained(source)
@@ -170,6 +172,19 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
     if torch.cuda.is_available():
         model = model.to("cuda")
     return LoadedModel(model.eval(), tokenizer, name, folder, wording)
+
+
+def _hub_or_cache(name: str) -> str:
+    """The hub id, or where the hub does not answer the folder of its local copy: the loaders would repeat their
+    requests for a minute before they look there. Raises `OSError` when there is neither."""
+    import httpx
+    from huggingface_hub import constants, snapshot_download
+
+    try:
+        httpx.head(constants.ENDPOINT, timeout=5)
+    except httpx.HTTPError:
+        return str(snapshot_download(name, local_files_only=True))
+    return name
 
 
 def _adapter_base(folder: Path) -> str:
