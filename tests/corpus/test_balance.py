@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modsmith.corpus.balance import function_words, least_telling, take_evenly, word_weights
 from modsmith.corpus.build import build_corpus
@@ -82,6 +86,42 @@ def test_a_sample_keeps_units_whole_strata_in_proportion_and_the_limit() -> None
     assert take_evenly(units, 1000, 1000) == list(range(90))
     few = [example for place in take_evenly(units, 1000, 7) for example in units[place]]
     assert sum(example.violates for example in few) == 7 and len(few) == 14 + 60
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 60), st.integers(1, 30))
+def test_the_next_unit_opposes_what_leans_so_far(draw: random.Random, limit: int, violating: int) -> None:
+    """The rule of the docstring, worked out afresh at every step from the examples taken."""
+    words = ["the", "you", "nobody", "and"]
+    units = []
+    for n in range(30):
+        label, text = draw.random() < 0.4, " ".join(draw.sample(words, draw.randint(1, 3)))
+        units.append([replace(_example(text, label), generator=draw.choice("ab"), group=str(n))])
+    total = Counter(one.violates for unit in units for one in unit)
+    taken: list[int] = []
+    left = list(range(len(units)))
+    room, bad_room = limit, violating
+    while left and room > 0:
+        place = min(left, key=lambda place: _against([one for p in taken for one in units[p]], units[place], total))
+        left.remove(place)
+        bad = units[place][0].violates
+        if not bad or bad_room:
+            taken.append(place)
+            room, bad_room = room - 1, bad_room - bad
+    assert take_evenly(units, limit, violating) == sorted(taken)
+
+
+def _against(taken: list[Example], unit: list[Example], total: Counter[bool]) -> int:
+    def lean(examples: list[Example]) -> Counter[str]:
+        steps: Counter[str] = Counter()
+        for one in examples:
+            step = total[False] if one.violates else -total[True]
+            steps.update(dict.fromkeys(function_words(one.listing), step))
+            steps.update({f"hand {one.generator}": 3 * step, f"length {len(one.listing.text).bit_length()}": 2 * step})
+        return steps
+
+    so_far = lean(taken)
+    return sum(step * so_far[feature] for feature, step in lean(unit).items())
 
 
 def test_a_built_corpus_tells_little_by_function_words() -> None:
