@@ -22,18 +22,19 @@ _LISTING_KEYS = {"title", "description", "price", "tags", "files", "ratings", "r
 
 def read_corpus(path: Path, policy: Policy) -> list[Example]:
     """Every example of a folder or file, unchecked and with the splits that it names itself. Raises `UserError`."""
+    categories = policy.category_ids
     if path.is_dir():
         tables = [table for split in SPLITS if (table := path / f"{split}.parquet").is_file()]
         if tables:
-            return [example for table in tables for example in _read_parquet(table, policy)]
-        return list(read_folder(path, policy.category_ids, path.name))
+            return [example for table in tables for example in _read_parquet(table, categories)]
+        return list(read_folder(path, categories, path.name))
     if not path.is_file():
         raise UserError(f"there is no corpus at {path}; give a built-in name, a folder, or a .jsonl or .parquet file")
     if path.suffix in (".yaml", ".yml"):
-        return list(_read_yaml(path, policy.category_ids, path.name, category=""))
+        return list(_read_yaml(path, categories, path.name, category=""))
     if path.suffix == ".parquet":
-        return _read_parquet(path, policy)
-    return list(_read_jsonl(path, policy))
+        return _read_parquet(path, categories)
+    return list(_read_jsonl(path, categories))
 
 
 def read_folder(folder: Path, categories: Sequence[str], source: str) -> Iterator[Example]:
@@ -99,17 +100,17 @@ def _read_group(
             raise UserError(f"{place}: {error}") from error
 
 
-def _read_jsonl(path: Path, policy: Policy) -> Iterator[Example]:
+def _read_jsonl(path: Path, categories: Sequence[str]) -> Iterator[Example]:
     for line, raw in enumerate(read_text(path, "corpus").split("\n"), start=1):
         if not raw.strip():
             continue
         try:
-            yield Example.from_record(json.loads(raw), policy.category_ids, path.name, line)
+            yield Example.from_record(json.loads(raw), categories, path.name, line)
         except (ValueError, RecursionError) as error:
             raise UserError(f"corpus {path}, line {line}: {error}") from error
 
 
-def _read_parquet(path: Path, policy: Policy) -> list[Example]:
+def _read_parquet(path: Path, categories: Sequence[str]) -> list[Example]:
     import pyarrow.lib
     import pyarrow.parquet as parquet
 
@@ -118,8 +119,6 @@ def _read_parquet(path: Path, policy: Policy) -> list[Example]:
     except (OSError, pyarrow.lib.ArrowException) as error:
         raise UserError(f"cannot read corpus {path}: {error}") from error
     try:
-        return [
-            Example.from_record(row, policy.category_ids, path.name, line) for line, row in enumerate(rows, start=1)
-        ]
+        return [Example.from_record(row, categories, path.name, line) for line, row in enumerate(rows, start=1)]
     except ValueError as error:
         raise UserError(f"corpus {path}: {error}") from error

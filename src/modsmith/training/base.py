@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,16 +175,16 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
 
 
 def _hub_or_cache(name: str) -> str:
-    """The hub id, or where the hub does not answer the folder of its local copy: the loaders would repeat their
-    requests for a minute before they look there. Raises `OSError` when there is neither."""
+    """The hub id; where the hub does not answer, or `HF_HUB_OFFLINE` says not to ask, the folder of its local copy: the
+    loaders would repeat their requests for a minute before they look there. Raises `OSError` when there is neither."""
     import httpx
     from huggingface_hub import constants, snapshot_download
 
-    try:
-        httpx.head(constants.ENDPOINT, timeout=5)
-    except httpx.HTTPError:
-        return str(snapshot_download(name, local_files_only=True))
-    return name
+    if not constants.HF_HUB_OFFLINE:
+        with suppress(httpx.HTTPError):
+            httpx.head(constants.ENDPOINT, timeout=5)
+            return name
+    return str(snapshot_download(name, local_files_only=True))
 
 
 def _adapter_base(folder: Path) -> str:
