@@ -21,7 +21,7 @@ from typing import Literal
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.ratings import BORDERLINE, LEVELS, Ratings
-from modsmith.reading import CONTROL, read_plainly
+from modsmith.reading import CONTROL, read_plainly, without_orders
 
 Mode = Literal["direct", "think"]
 MODES: tuple[Mode, ...] = ("direct", "think")
@@ -150,6 +150,34 @@ def split_windows(
     order = [starts[0], starts[-1], *starts[1:-1]]
     pieces = dict.fromkeys(text[start : start + window_chars] for start in order)
     return [replace(listing, description=piece) for piece in pieces]
+
+
+def views(listing: Listing) -> list[Listing]:
+    """What of a listing is judged, each by itself; for each category the view that looks worst counts.
+
+    The windows of `split_windows`, and every window that speaks to the moderator once more without that: an order
+    cannot lower a rating, and nothing can be hidden in one.
+    """
+    found: list[Listing] = []
+    for window in split_windows(listing):
+        found.append(window)
+        quiet = _without_orders(window)
+        if quiet != window and any((quiet.title, quiet.description, quiet.tags, quiet.files)):
+            found.append(quiet)
+    return found
+
+
+def _without_orders(listing: Listing) -> Listing:
+    """Fields without an order stay as they are."""
+
+    def said(text: str) -> str:
+        plain = read_plainly(text).text
+        quiet = without_orders(plain)
+        return text if quiet == plain else quiet
+
+    title, description, price = map(said, (listing.title, listing.description, listing.price))
+    tags, files = (tuple(filter(None, map(said, values))) for values in (listing.tags, listing.files))
+    return replace(listing, title=title, description=description, price=price, tags=tags, files=files)
 
 
 # --- the answer ------------------------------------------------------------------------------------------------------

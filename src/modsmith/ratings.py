@@ -10,6 +10,8 @@ Decision = Literal["allow", "review", "disallow"]
 DECISIONS: tuple[Decision, ...] = ("allow", "review", "disallow")
 LEVELS = (0, 1, 2, 3, 4)
 """0 none, 1 adjacent, 2 borderline, 3 violation, 4 severe."""
+SEVERE = 4
+"""The rating of a violation with serious harm at its core."""
 VIOLATION = 3
 """The lowest rating that breaks a category's rule."""
 BORDERLINE = 2
@@ -56,7 +58,7 @@ class Verdict:
     model: str = ""
     policy_version: str = ""
     windows: int = 1
-    """How many windows of the listing were judged (1 unless it is long)."""
+    """How many views of the listing were judged (1 unless it is long, or speaks to the moderator)."""
     uncalibrated: dict[str, float] | None = None
     """`scores` as they were before calibration; `None` for judges without one. Measured, never shown to users."""
 

@@ -10,14 +10,14 @@ stored beside the model as `calibration.json`:
 | isotonic | the shared five numbers, then for each category a rising line from P(rating >= 3) to how often it was so (pooled adjacent violators, joined at the centres of their blocks: Oron and Flournoy 2017) |
 
 The shared numbers are always in the file: they serve categories that have nothing of their own, and readers that know
-of nothing else.
+of nothing else. With any method, the two bounds by which probabilities become ratings are fitted after it (`levels`).
 """  # noqa: E501 - table rows
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from modsmith.errors import UserError
 from modsmith.files import write_json
+from modsmith.judge.levels import ROUNDED, Bounds, fit_bounds
 from modsmith.ratings import VIOLATION
 
 FILE = "calibration.json"
@@ -79,6 +80,8 @@ class Calibration:
     method: Method = "shared"
     categories: Mapping[str, Scaling | RisingLine] = field(default_factory=dict)
     """What a category has of its own: a scaling in place of the shared one, or a line behind it."""
+    bounds: Bounds = ROUNDED
+    """From which expected rating an allowed category is rated 1, and a violating one 4."""
     check: Mapping[str, Any] = field(default_factory=dict)
     """What cross-fitting found (`evaluation.calibrating`): ECE before and after. For people; never read back."""
 
@@ -95,8 +98,8 @@ class Calibration:
         return shared
 
     def save(self, folder: Path) -> None:
-        """Write `calibration.json`, without the keys that a shared calibration does not need."""
-        write_json(folder / FILE, {key: value for key, value in asdict(self).items() if value != {}})
+        """Write `calibration.json`, without the keys that say nothing new."""
+        write_json(folder / FILE, {key: value for key, value in asdict(self).items() if value not in ({}, ROUNDED)})
 
     @classmethod
     def load(cls, folder: Path | None) -> Calibration:
@@ -110,9 +113,10 @@ class Calibration:
             if method not in METHODS:
                 raise ValueError(f"unknown method {method!r}")
             own = {name: _read_own(values) for name, values in data.get("categories", {}).items()}
+            adjacent, severe = map(float, data.get("bounds", ROUNDED))
             return cls(
                 float(data["temperature"]), _bias(data["bias"]), data.get("fitted_on", ""), method, own,
-                data.get("check", {}),
+                (adjacent, severe), data.get("check", {}),
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
@@ -163,7 +167,8 @@ def fit_calibration(
             own[name] = _fit_scaling(cells, wanted, centre, 1.0, mean=False)
         else:
             own[name] = _fit_line(shared.apply(cells)[:, VIOLATION:].sum(-1), wanted >= VIOLATION)
-    return Calibration(shared.temperature, shared.bias, fitted_on, method, own)
+    fitted = Calibration(shared.temperature, shared.bias, fitted_on, method, own)
+    return replace(fitted, bounds=fit_bounds(fitted.apply(log_digits, names), gold))
 
 
 def _fit_scaling(cells: np.ndarray, gold: np.ndarray, centre: np.ndarray, weight: float, mean: bool) -> Scaling:

@@ -21,6 +21,7 @@ from modsmith.errors import UserError
 from modsmith.files import file_hash
 from modsmith.judge.calibration import FILE, Calibration
 from modsmith.judge.cores import map_on_cores
+from modsmith.judge.levels import rate
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.prompt import (
@@ -32,6 +33,7 @@ from modsmith.prompt import (
     grounded_quotes,
     parse_answer,
     split_windows,
+    views,
 )
 from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
 from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model, trained_categories
@@ -162,7 +164,7 @@ class Judge:
             yield from self._rate_chunk(chunk, progress)
 
     def _rate_chunk(self, listings: list[Listing], progress: Callable[[int], None] | None) -> list[Verdict]:
-        windows = [(index, window) for index, listing in enumerate(listings) for window in split_windows(listing)]
+        windows = [(index, window) for index, listing in enumerate(listings) for window in views(listing)]
         waiting = np.bincount([index for index, _ in windows], minlength=len(listings))
         readings: list[list[WindowReading | None]] = [[None] * count for count in waiting]
         slots: list[int] = []
@@ -267,8 +269,10 @@ class Judge:
             uncalibrated = {name: float(score) for name, score in zip(names, raw_C, strict=True)}
         scores = {name: float(score) for name, score in zip(names, violation_WC.max(0), strict=True)}
         review = {name: float(score) for name, score in zip(names, at_least_WCD[..., BORDERLINE].max(0), strict=True)}
-        # The highest level that is more likely reached than not: the median of the calibrated distribution.
-        ratings = Ratings(zip(names, (at_least_WCD[..., 1:] >= 0.5).sum(-1).max(0).tolist(), strict=True))
+        thresholds = [category.thresholds for category in self.policy.categories]
+        disallow_C, review_C = [one.disallow for one in thresholds], [one.review for one in thresholds]
+        rated_WC = rate(probabilities_WCD, disallow_C, review_C, self.calibration.bounds)
+        ratings = Ratings(zip(names, rated_WC.max(0).tolist(), strict=True))
         worst = readings[int(violation_WC.max(1).argmax())].answer
         decision = self.policy.decide(ratings, scores, review)
         if decision == "disallow" and ratings.top < VIOLATION:
