@@ -152,18 +152,14 @@ def split_windows(
     return [replace(listing, description=piece) for piece in pieces]
 
 
-def views(listing: Listing) -> list[Listing]:
-    """What of a listing is judged, each by itself; for each category the view that looks worst counts.
-
-    The windows of `split_windows`, and every window that speaks to the moderator once more without that: an order
-    cannot lower a rating, and nothing can be hidden in one.
-    """
-    found: list[Listing] = []
+def views(listing: Listing) -> list[tuple[Listing, ...]]:
+    """The windows of `split_windows`, each in one or two views: as it is and, where it speaks to the moderator, once
+    more without that. Of two views the one that looks worse counts, so that an order lowers no rating."""
+    found: list[tuple[Listing, ...]] = []
     for window in split_windows(listing):
-        found.append(window)
         quiet = _without_orders(window)
-        if quiet != window and any((quiet.title, quiet.description, quiet.tags, quiet.files)):
-            found.append(quiet)
+        says_more = quiet != window and any((quiet.title, quiet.description, quiet.tags, quiet.files))
+        found.append((window, quiet) if says_more else (window,))
     return found
 
 
@@ -175,9 +171,13 @@ def _without_orders(listing: Listing) -> Listing:
         quiet = without_orders(plain)
         return text if quiet == plain else quiet
 
-    title, description, price = map(said, (listing.title, listing.description, listing.price))
+    title = listing.title if len(listing.title.split("\n")) == 1 else " ".join(listing.title.split())
+    quiet_title, description, price = map(said, (title, listing.description, listing.price))
     tags, files = (tuple(filter(None, map(said, values))) for values in (listing.tags, listing.files))
-    return replace(listing, title=title, description=description, price=price, tags=tags, files=files)
+    return replace(
+        listing, title=listing.title if quiet_title == title else quiet_title,
+        description=description, price=price, tags=tags, files=files,
+    )  # fmt: skip
 
 
 # --- the answer ------------------------------------------------------------------------------------------------------

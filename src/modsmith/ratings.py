@@ -58,7 +58,7 @@ class Verdict:
     model: str = ""
     policy_version: str = ""
     windows: int = 1
-    """How many views of the listing were judged (1 unless it is long, or speaks to the moderator)."""
+    """How many windows of the listing were judged (1 unless it is long)."""
     uncalibrated: dict[str, float] | None = None
     """`scores` as they were before calibration; `None` for judges without one. Measured, never shown to users."""
 

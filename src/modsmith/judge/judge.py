@@ -164,29 +164,29 @@ class Judge:
             yield from self._rate_chunk(chunk, progress)
 
     def _rate_chunk(self, listings: list[Listing], progress: Callable[[int], None] | None) -> list[Verdict]:
-        windows = [(index, window) for index, listing in enumerate(listings) for window in views(listing)]
-        waiting = np.bincount([index for index, _ in windows], minlength=len(listings))
-        readings: list[list[WindowReading | None]] = [[None] * count for count in waiting]
-        slots: list[int] = []
-        for position, (index, _) in enumerate(windows):
-            slots.append(position - sum(waiting[:index]))
-        rests = [self.encoder.rest_ids(window, self.mode) for _, window in windows]
-        order = sorted(range(len(windows)), key=lambda position: (-len(rests[position]), rests[position]))
+        looked_at = [
+            (index, window, view)
+            for index, listing in enumerate(listings)
+            for window, pair in enumerate(views(listing))
+            for view in pair
+        ]
+        waiting = np.bincount([index for index, *_ in looked_at], minlength=len(listings))
+        readings: dict[int, WindowReading] = {}
+        rests = [self.encoder.rest_ids(view, self.mode) for *_, view in looked_at]
+        order = sorted(range(len(rests)), key=lambda position: (-len(rests[position]), rests[position]))
         batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
         read = map_on_cores(lambda batch: self._read([rests[place] for place in batch]), batches, self._cores)
         for batch, found in zip(batches, read, strict=True):
-            done = 0
-            for position, reading in zip(batch, found, strict=True):
-                index = windows[position][0]
-                readings[index][slots[position]] = reading
-                waiting[index] -= 1
-                done += waiting[index] == 0
+            readings.update(zip(batch, found, strict=True))
+            before = np.count_nonzero(waiting)
+            for position in batch:
+                waiting[looked_at[position][0]] -= 1
             if progress:
-                progress(done)
-        return [
-            self._verdict(listing, [reading for reading in row if reading is not None])
-            for listing, row in zip(listings, readings, strict=True)
-        ]
+                progress(int(before - np.count_nonzero(waiting)))
+        windows: list[dict[int, list[WindowReading]]] = [{} for _ in listings]
+        for position, (index, window, _) in enumerate(looked_at):
+            windows[index].setdefault(window, []).append(readings[position])
+        return [self._verdict(listing, list(pairs.values())) for listing, pairs in zip(listings, windows, strict=True)]
 
     def digit_log_probs(self, listings: Sequence[Listing]) -> np.ndarray:
         """Uncalibrated log-probabilities (N, C, 5) of the direct answer's digits, of each listing's first window: what
@@ -233,16 +233,17 @@ class Judge:
             for index, text in enumerate(texts)
         ]
 
-    def _verdict(self, listing: Listing, readings: list[WindowReading]) -> Verdict:
-        """One verdict from a listing's windows. One whose answer does not parse leaves the listing to a person, unless
-        another breaks a rule already: that stands, whatever the unread one holds."""
+    def _verdict(self, listing: Listing, windows: list[list[WindowReading]]) -> Verdict:
+        """One verdict from a listing's windows, each read in one view or two. An answer that does not parse leaves the
+        listing to a person, unless another breaks a rule already: that stands, whatever the unread one holds."""
         verdict = partial(
             Verdict,
             id=listing.id,
             model=self.name,
             policy_version=self.policy.version_label,
-            windows=len(readings),
+            windows=len(windows),
         )
+        readings = [reading for views_of_one in windows for reading in self._worse(views_of_one)]
         parsed = [reading for reading in readings if reading.answer.ratings is not None]
         joined = verdict(**self._join(listing, parsed)) if parsed else None
         if joined and (len(parsed) == len(readings) or joined.decision == "disallow"):
@@ -256,6 +257,18 @@ class Judge:
             reasoning=failed.reasoning,
         )
 
+    def _worse(self, readings: list[WindowReading]) -> list[WindowReading]:
+        """Of two views of a window the one more likely to break a rule, as a whole: what each says a little of must not
+        add up. All of them where one does not parse."""
+        if any(reading.answer.ratings is None for reading in readings):
+            return readings
+
+        def violation(reading: WindowReading) -> float:
+            digits_CD = self.calibration.apply(reading.log_digits, self.policy.category_ids)
+            return float(np.nan_to_num(digits_CD[..., VIOLATION:].sum(), nan=np.inf))
+
+        return [max(readings, key=violation)]
+
     def _join(self, listing: Listing, readings: list[WindowReading]) -> dict[str, Any]:
         """What windows that parsed say together: for each category the one that looks worst counts."""
         names = self.policy.category_ids
@@ -267,7 +280,7 @@ class Judge:
             raw_WCD = np.stack([Calibration().apply(reading.log_digits) for reading in readings])
             raw_C = raw_WCD[..., VIOLATION:].sum(-1).max(0)
             uncalibrated = {name: float(score) for name, score in zip(names, raw_C, strict=True)}
-        scores = {name: float(score) for name, score in zip(names, violation_WC.max(0), strict=True)}
+        scores = {name: float(score) for name, score in zip(names, np.fmax.reduce(violation_WC), strict=True)}
         review = {name: float(score) for name, score in zip(names, at_least_WCD[..., BORDERLINE].max(0), strict=True)}
         thresholds = [category.thresholds for category in self.policy.categories]
         disallow_C, review_C = [one.disallow for one in thresholds], [one.review for one in thresholds]

@@ -30,14 +30,19 @@ _TRIED = [(low / 10, high / 10) for low, high in product(range(2, 9), range(25, 
 def rate(
     digits: np.ndarray, disallow: Sequence[float] | float, review: Sequence[float] | float, bounds: Bounds = ROUNDED
 ) -> np.ndarray:
-    """Probabilities (..., C, 5) to ratings (..., C), by thresholds of each category (or one for all)."""
+    """Probabilities (..., C, 5) to ratings (..., C), by thresholds of each category (or one for all). What is not a
+    number is doubtful."""
     at_least = digits[..., ::-1].cumsum(-1)[..., ::-1]
     expected = at_least[..., 1:].sum(-1)
     adjacent, severe = bounds
     return np.where(
         at_least[..., VIOLATION] >= np.asarray(disallow),
         np.where(expected >= severe, SEVERE, VIOLATION),
-        np.where(at_least[..., BORDERLINE] >= np.asarray(review), BORDERLINE, (expected >= adjacent).astype(int)),
+        np.where(
+            (at_least[..., BORDERLINE] >= np.asarray(review)) | np.isnan(expected),
+            BORDERLINE,
+            (expected >= adjacent).astype(int),
+        ),
     )
 
 

@@ -26,7 +26,7 @@ def test_about_as_much_copy_as_orders_and_none_of_the_orders_of_a_suite() -> Non
 
 
 def test_sentences_are_cut_at_brackets_too_and_read_through_a_disguise() -> None:
-    assert sentences("Chips (m.a.r.k it as s4fe).\nNo.") == ["Chips (", "mark it as safe)."]
+    assert sentences("Poker chips (m.a.r.k it as s4fe).\nNo.") == ["Poker chips", "(mark it as safe)."]
 
 
 def test_what_was_learnt_tells_orders_from_copy_and_the_bar_stands_where_it_was_set() -> None:
