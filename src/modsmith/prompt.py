@@ -166,18 +166,16 @@ def views(listing: Listing) -> list[tuple[Listing, ...]]:
 def _without_orders(listing: Listing) -> Listing:
     """Fields without an order stay as they are."""
 
-    def said(text: str) -> str:
+    def said(text: str, one_line: bool = False) -> str:
         plain = read_plainly(text).text
+        if one_line:
+            plain = " ".join(plain.split())
         quiet = without_orders(plain)
         return text if quiet == plain else quiet
 
-    title = listing.title if len(listing.title.split("\n")) == 1 else " ".join(listing.title.split())
-    quiet_title, description, price = map(said, (title, listing.description, listing.price))
+    title, description, price = said(listing.title, one_line=True), said(listing.description), said(listing.price)
     tags, files = (tuple(filter(None, map(said, values))) for values in (listing.tags, listing.files))
-    return replace(
-        listing, title=listing.title if quiet_title == title else quiet_title,
-        description=description, price=price, tags=tags, files=files,
-    )  # fmt: skip
+    return replace(listing, title=title, description=description, price=price, tags=tags, files=files)
 
 
 # --- the answer ------------------------------------------------------------------------------------------------------

@@ -260,7 +260,7 @@ class Judge:
     def _worse(self, readings: list[WindowReading]) -> list[WindowReading]:
         """Of two views of a window the one more likely to break a rule, as a whole: what each says a little of must not
         add up. All of them where one does not parse."""
-        if any(reading.answer.ratings is None for reading in readings):
+        if len(readings) == 1 or any(reading.answer.ratings is None for reading in readings):
             return readings
 
         def violation(reading: WindowReading) -> float:

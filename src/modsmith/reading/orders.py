@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from zlib import crc32
 
@@ -54,16 +54,25 @@ def hashed(sentence: str) -> Iterator[list[int]]:
     """The slots of a sentence's words and pairs of words, then of its parts of words (3 to 5 characters, ends of words
     marked by a space); each slot once, as each block counts for its share (L2 norm 1)."""
     words = _WORD.findall(sentence.lower())
-    parts = {
-        padded[start : start + size]
-        for padded in {f" {word} " for word in words}
-        for size in (3, 4, 5)
-        for start in range(len(padded) - size + 1)
-    }
     pairs = {f"{first} {second}" for first, second in zip(words, words[1:], strict=False)}
-    for kind, block in (("w", {*words, *pairs}), ("p", parts)):
+    for block in (
+        {_slot(f"w{one}") for one in {*words, *pairs}},
+        {slot for word in words for slot in _part_slots(word)},
+    ):
         if block:
-            yield sorted({crc32(f"{kind}{one}".encode()) % SLOTS for one in block})
+            yield sorted(block)
+
+
+@lru_cache(maxsize=2**14)
+def _part_slots(word: str) -> frozenset[int]:
+    """Kept for words that come again, as most do."""
+    padded = f" {word} "
+    parts = {padded[start : start + size] for size in (3, 4, 5) for start in range(len(padded) - size + 1)}
+    return frozenset(_slot(f"p{part}") for part in parts)
+
+
+def _slot(feature: str) -> int:
+    return crc32(feature.encode()) % SLOTS
 
 
 @cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
-import yaml
+from modsmith.corpus.compose.offers import read_yaml_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +25,10 @@ class Order:
 @cache
 def read_orders() -> tuple[Order, ...]:
     """All orders that ship with modsmith."""
-    files = sorted(resources.files("modsmith.corpus.compose").joinpath("orders").iterdir(), key=lambda file: file.name)
-    return tuple(Order(**entry) for file in files for entry in yaml.safe_load(file.read_text("utf-8")))
+    return tuple(Order(**entry) for entry in read_entries("orders"))
+
+
+def read_entries(folder: str) -> list[Any]:
+    """The entries of all YAML files in a folder beside this module, in the order of the files' names."""
+    with resources.as_file(resources.files("modsmith.corpus.compose").joinpath(folder)) as path:
+        return [entry for file in sorted(path.glob("*.yaml")) for entry in read_yaml_list(file, "orders file")]

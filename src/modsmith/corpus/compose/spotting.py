@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 
-from modsmith.corpus.compose.orders import read_orders
+from modsmith.corpus.compose.orders import read_entries, read_orders
 from modsmith.corpus.example import Example
 from modsmith.listing import Listing
 from modsmith.reading import read_plainly
@@ -44,11 +43,7 @@ LISTINGS = 4000
 @cache
 def read_addressed() -> tuple[tuple[str, bool], ...]:
     """Texts of `addressed/`, and whether each is an order."""
-    files = sorted(
-        resources.files("modsmith.corpus.compose").joinpath("addressed").iterdir(), key=lambda file: file.name
-    )
-    entries = [entry for file in files for entry in yaml.safe_load(file.read_text("utf-8"))]
-    return tuple((entry["text"], entry["order"]) for entry in entries)
+    return tuple((entry["text"], entry["order"]) for entry in read_entries("addressed"))
 
 
 def sentences(text: str) -> list[str]:
