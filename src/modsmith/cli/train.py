@@ -1,4 +1,4 @@
-"""`modsmith train sft|grpo|sweep`."""
+"""`modsmith train sft|grpo|second|sweep`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,23 @@ def grpo(out: Out, config: Config = None, set_: Changes = None, resume: Resume =
     from modsmith.training.settings import GrpoSettings, load_settings
 
     _train("grpo", load_settings(GrpoSettings, _config(config, out, resume), _changes(set_, strict)), out, resume)
+
+
+@app.command("second")
+def second(
+    out: Out, config: Config = None, set_: Changes = None, resume: Resume = False, strict: Strict = False
+) -> None:
+    """An encoder that reads beside a language model (`beside:`) and has a say in its ratings."""
+    from modsmith.training.second.settings import SecondSettings
+    from modsmith.training.settings import load_settings
+
+    settings = load_settings(SecondSettings, _config(config, out, resume), _changes(set_, strict))
+    from modsmith.cli.quiet import quiet_libraries
+
+    quiet_libraries()
+    from modsmith.forge import train_second_reader
+
+    typer.echo(f"best model: {train_second_reader(settings, out, resume)}", err=True)
 
 
 app.command("sweep")(sweep)

@@ -21,7 +21,12 @@ FOLDS = 5
 
 
 def cross_fit(
-    log_digits_NCD: Array, gold_NC: Array, groups: Sequence[str], names: Sequence[str], method: Method
+    log_digits_NCD: Array,
+    gold_NC: Array,
+    groups: Sequence[str],
+    names: Sequence[str],
+    method: Method,
+    second_NK: Array | None = None,
 ) -> Array:
     """Calibrated probabilities (N, C, 5), every listing by a calibration that has not seen its group. With fewer
     groups than parts there are as many parts as groups; one group alone raises `ValueError`."""
@@ -32,20 +37,26 @@ def cross_fit(
         raise ValueError("calibration is checked on groups held apart, and there is only one group")
     found = np.zeros_like(log_digits_NCD)
     for fit, apart in GroupKFold(parts).split(log_digits_NCD, groups=list(groups)):
-        calibration = fit_calibration(log_digits_NCD[fit], gold_NC[fit], method=method, names=names)
-        found[apart] = calibration.apply(log_digits_NCD[apart], names)
+        learnt, asked = (second_NK[part] if second_NK is not None else None for part in (fit, apart))
+        calibration = fit_calibration(log_digits_NCD[fit], gold_NC[fit], method=method, names=names, second=learnt)
+        found[apart] = calibration.apply(log_digits_NCD[apart], names, asked)
     return found
 
 
 def check_calibration(
-    log_digits_NCD: Array, gold_NC: Array, groups: Sequence[str], names: Sequence[str], method: Method
+    log_digits_NCD: Array,
+    gold_NC: Array,
+    groups: Sequence[str],
+    names: Sequence[str],
+    method: Method,
+    second_NK: Array | None = None,
 ) -> dict[str, Any]:
     """`{"listings", "folds", "violating", "before", "after"}`. Each side has the decision's `ece` (P(any category), see
     `outcomes.decision_score`, against "any rating >= 3"), its reliability `curve`, and `categories` (name -> ECE of
     P(rating >= 3))."""
     sides = {
         "before": Calibration().apply(log_digits_NCD),
-        "after": cross_fit(log_digits_NCD, gold_NC, groups, names, method),
+        "after": cross_fit(log_digits_NCD, gold_NC, groups, names, method, second_NK),
     }
     violates_NC = gold_NC >= VIOLATION
     found: dict[str, Any] = {"listings": len(gold_NC), "folds": min(FOLDS, len(set(groups)))}

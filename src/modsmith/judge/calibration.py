@@ -26,6 +26,7 @@ import numpy as np
 from modsmith.errors import UserError
 from modsmith.files import write_json
 from modsmith.judge.levels import ROUNDED, Bounds, fit_bounds
+from modsmith.judge.pull import Pull, fit_pull
 from modsmith.ratings import VIOLATION
 
 FILE = "calibration.json"
@@ -82,12 +83,16 @@ class Calibration:
     """What a category has of its own: a scaling in place of the shared one, or a line behind it."""
     bounds: Bounds = ROUNDED
     """From which expected rating an allowed category is rated 1, and a violating one 4."""
+    pull: Pull | None = None
+    """What a second reader's word weighs; it moves the digits before anything else does."""
     check: Mapping[str, Any] = field(default_factory=dict)
     """What cross-fitting found (`evaluation.calibrating`): ECE before and after. For people; never read back."""
 
-    def apply(self, log_digits: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
+    def apply(self, log_digits: np.ndarray, names: Sequence[str] = (), second: np.ndarray | None = None) -> np.ndarray:
         """Log-probabilities (..., 5) to calibrated probabilities (..., 5). With `names` the last axis but one is the
-        categories, in that order, and each gets its own."""
+        categories, in that order, and each gets its own; `second` holds the second reader's logits (..., 1 + C)."""
+        if self.pull and second is not None:
+            log_digits = self.pull.apply(log_digits, second)
         shared = _normalise(log_digits / self.temperature + np.array([0.0, *self.bias]))
         for place, name in enumerate(names):
             own = self.categories.get(name)
@@ -99,7 +104,9 @@ class Calibration:
 
     def save(self, folder: Path) -> None:
         """Write `calibration.json`, without the keys that say nothing new."""
-        write_json(folder / FILE, {key: value for key, value in asdict(self).items() if value not in ({}, ROUNDED)})
+        write_json(
+            folder / FILE, {key: value for key, value in asdict(self).items() if value not in ({}, ROUNDED, None)}
+        )
 
     @classmethod
     def load(cls, folder: Path | None) -> Calibration:
@@ -114,9 +121,10 @@ class Calibration:
                 raise ValueError(f"unknown method {method!r}")
             own = {name: _read_own(values) for name, values in data.get("categories", {}).items()}
             adjacent, severe = map(float, data.get("bounds", ROUNDED))
+            pull = Pull(float(data["pull"]["own"]), float(data["pull"]["overall"])) if "pull" in data else None
             return cls(
                 float(data["temperature"]), _bias(data["bias"]), data.get("fitted_on", ""), method, own,
-                (adjacent, severe), data.get("check", {}),
+                (adjacent, severe), pull, data.get("check", {}),
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
@@ -148,13 +156,18 @@ def fit_calibration(
     ridge: float = 0.01,
     method: Method = "shared",
     names: Sequence[str] = (),
+    second: np.ndarray | None = None,
 ) -> Calibration:
     """Fit by maximum likelihood on all (listing, category) cells, with a small ridge towards the identity; then, by
     `method`, what each of the categories `names` has of its own. A category without a single violation keeps the
     shared numbers: nothing is known of it.
 
-    `log_digits` (N, C, 5) log-probabilities, `gold` (N, C) ratings 0..4. Deterministic.
+    `log_digits` (N, C, 5) log-probabilities, `gold` (N, C) ratings 0..4, `second` the logits (N, 1 + C) of a second
+    reader, whose pull is fitted first. Deterministic.
     """
+    pull = fit_pull(log_digits, gold, second) if second is not None else None
+    if pull and second is not None:
+        log_digits = pull.apply(log_digits, second)
     start = np.zeros(5)
     shared = _fit_scaling(log_digits.reshape(-1, 5), gold.reshape(-1), start, ridge / 100, mean=True)
     own: dict[str, Scaling | RisingLine] = {}
@@ -168,7 +181,7 @@ def fit_calibration(
         else:
             own[name] = _fit_line(shared.apply(cells)[:, VIOLATION:].sum(-1), wanted >= VIOLATION)
     fitted = Calibration(shared.temperature, shared.bias, fitted_on, method, own)
-    return replace(fitted, bounds=fit_bounds(fitted.apply(log_digits, names), gold))
+    return replace(fitted, bounds=fit_bounds(fitted.apply(log_digits, names), gold), pull=pull)
 
 
 def _fit_scaling(cells: np.ndarray, gold: np.ndarray, centre: np.ndarray, weight: float, mean: bool) -> Scaling:

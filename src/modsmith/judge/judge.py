@@ -8,7 +8,7 @@ breaks a rule: it is disallowed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -31,14 +31,24 @@ from modsmith.prompt import (
     Mode,
     Wording,
     grounded_quotes,
+    listing_text,
     parse_answer,
     split_windows,
     views,
 )
 from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
-from modsmith.training.base import SHIPPED, LoadedModel, Precision, load_model, trained_categories
+from modsmith.training.base import (
+    SHIPPED,
+    LoadedModel,
+    Precision,
+    load_model,
+    model_folder,
+    second_folder,
+    trained_categories,
+)
 from modsmith.training.decode import Prefix, forward_prefix, generate, read_answers
 from modsmith.training.encode import PromptEncoder
+from modsmith.training.second.reader import SecondReader, load_reader
 
 MAX_REASONING_TOKENS = 160
 ASK_AHEAD = 128
@@ -55,10 +65,12 @@ class OtherCategoriesError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class WindowReading:
-    """One judged window: digit distributions (C, 5), the answer that was written, whether it parsed."""
+    """One judged window: digit distributions (C, 5), the answer that was written, whether it parsed; where a second
+    reader has a say, its logits (1 + C)."""
 
     log_digits: np.ndarray
     answer: Answer
+    second: np.ndarray | None = None
 
 
 class Judge:
@@ -80,6 +92,7 @@ class Judge:
         calibration: Calibration | None = None,
         wording: Wording = PLAIN,
         folder: Path | None = None,
+        second: SecondReader | None = None,
     ) -> None:
         self.model = model
         self.encoder = PromptEncoder(tokenizer, policy, wording)
@@ -89,6 +102,7 @@ class Judge:
         self.wording: Wording = wording
         self.folder = folder
         """Where weights and calibration came from; `None` for a hub id."""
+        self.second = second
         self._batch_size = batch_size
         self.calibration = calibration or Calibration()
         self._prefix: Prefix | None = None
@@ -110,9 +124,12 @@ class Judge:
         policy = policy or load_policy()
         _check_categories(model, policy)
         loaded: LoadedModel = load_model(model, precision)
-        calibration = Calibration.load(loaded.folder)
+        beside = second_folder(model)
+        folder = beside or loaded.folder
+        second = load_reader(beside, precision) if beside else None
         return cls(
-            loaded.model, loaded.tokenizer, policy, model, mode, batch_size, calibration, loaded.wording, loaded.folder
+            loaded.model, loaded.tokenizer, policy, model, mode, batch_size, Calibration.load(folder), loaded.wording,
+            folder, second,
         )  # fmt: skip
 
     @property
@@ -146,7 +163,18 @@ class Judge:
             "revision": getattr(getattr(self.model, "config", None), "_commit_hash", None),
             "calibration": file_hash(fitted) if fitted and fitted.is_file() else None,
             "calibrated on": self.calibration.fitted_on or None,
+            **self._beside,
         }
+
+    @property
+    def _beside(self) -> dict[str, Any]:
+        """Which language model a second reader reads beside: its name, and the hash of its weights where it has a
+        folder. `weights` are then those of the second reader."""
+        if self.second is None:
+            return {}
+        folder = model_folder(self.second.beside)
+        weights = sorted(folder.glob("*.safetensors")) if folder else []
+        return {"beside": self.second.beside, "beside weights": file_hash(*weights) if weights else None}
 
     def rate(self, listings: Sequence[Listing], progress: Callable[[int], None] | None = None) -> list[Verdict]:
         """Verdicts in the order of `listings`. `progress` is told how many listings were done since its last call."""
@@ -177,6 +205,9 @@ class Judge:
         batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
         read = map_on_cores(lambda batch: self._read([rests[place] for place in batch]), batches, self._cores)
         for batch, found in zip(batches, read, strict=True):
+            if self.second:
+                logits_BK = self.second.read([listing_text(looked_at[place][2]) for place in batch])
+                found = [replace(one, second=said_K) for one, said_K in zip(found, logits_BK, strict=True)]
             readings.update(zip(batch, found, strict=True))
             before = np.count_nonzero(waiting)
             for position in batch:
@@ -187,6 +218,14 @@ class Judge:
         for position, (index, window, _) in enumerate(looked_at):
             windows[index].setdefault(window, []).append(readings[position])
         return [self._verdict(listing, list(pairs.values())) for listing, pairs in zip(listings, windows, strict=True)]
+
+    def second_logits(self, listings: Sequence[Listing]) -> np.ndarray | None:
+        """The second reader's logits (N, 1 + C) of each listing's first window; `None` without one."""
+        if self.second is None:
+            return None
+        texts = [listing_text(split_windows(listing)[0]) for listing in listings]
+        batches = [texts[start : start + WIDE] for start in range(0, len(texts), WIDE)]
+        return np.concatenate(list(map_on_cores(self.second.read, batches, self._cores)))
 
     def digit_log_probs(self, listings: Sequence[Listing]) -> np.ndarray:
         """Uncalibrated log-probabilities (N, C, 5) of the direct answer's digits, of each listing's first window: what
@@ -264,7 +303,7 @@ class Judge:
             return readings
 
         def violation(reading: WindowReading) -> float:
-            digits_CD = self.calibration.apply(reading.log_digits, self.policy.category_ids)
+            digits_CD = self.calibration.apply(reading.log_digits, self.policy.category_ids, reading.second)
             return float(np.nan_to_num(digits_CD[..., VIOLATION:].sum(), nan=np.inf))
 
         return [max(readings, key=violation)]
@@ -272,7 +311,9 @@ class Judge:
     def _join(self, listing: Listing, readings: list[WindowReading]) -> dict[str, Any]:
         """What windows that parsed say together: for each category the one that looks worst counts."""
         names = self.policy.category_ids
-        probabilities_WCD = np.stack([self.calibration.apply(reading.log_digits, names) for reading in readings])
+        probabilities_WCD = np.stack(
+            [self.calibration.apply(reading.log_digits, names, reading.second) for reading in readings]
+        )
         at_least_WCD = probabilities_WCD[..., ::-1].cumsum(-1)[..., ::-1]
         violation_WC = at_least_WCD[..., VIOLATION]
         uncalibrated = None

