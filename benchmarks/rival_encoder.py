@@ -20,11 +20,12 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModel, AutoTokenizer
 
-from modsmith.corpus import Example, load_corpus, of_split
+from modsmith.corpus import load_corpus, of_split
 from modsmith.corpus.minilm import MAX_TOKENS, minilm_folder
 from modsmith.policy import load_policy
-from modsmith.ratings import VIOLATION
 from modsmith.terminal import file_progress
+from modsmith.training.second.fit import labels_of
+from modsmith.training.second.passes import training_examples
 
 BATCH, SORTED_TOGETHER, WARMUP = 32, 50, 100
 
@@ -46,16 +47,6 @@ class Rival(torch.nn.Module):
         return logits
 
 
-def training_listings(everything: Sequence[Example]) -> list[Example]:
-    apart = [example for example in everything if example.split != "train"]
-    groups, texts = {example.group for example in apart}, {example.listing.text for example in apart}
-    found: dict[str, Example] = {}
-    for example in everything:
-        if example.group not in groups and example.listing.text not in texts:
-            found.setdefault(example.listing.text, example)
-    return list(found.values())
-
-
 def batches_of_like_length(lengths: Sequence[int], epochs: float, draw: random.Random) -> list[list[int]]:
     batches: list[list[int]] = []
     wanted = max(1, int(epochs * len(lengths) / BATCH))
@@ -68,11 +59,6 @@ def batches_of_like_length(lengths: Sequence[int], epochs: float, draw: random.R
             draw.shuffle(some)
             batches += some
     return batches[:wanted]
-
-
-def labels_of(examples: Sequence[Example]) -> torch.Tensor:
-    broken_NC = np.array([list(example.ratings.values()) for example in examples]) >= VIOLATION
-    return torch.tensor(np.concatenate([broken_NC.any(1, keepdims=True), broken_NC], axis=1)).float()
 
 
 def main() -> None:
@@ -90,10 +76,10 @@ def main() -> None:
 
     policy = load_policy()
     standard = load_corpus("standard", policy)
-    learnt = training_listings([*standard, *load_corpus("written", policy)])
+    learnt = training_examples([*standard, *load_corpus("written", policy)])
     draw.shuffle(learnt)
     learnt, held_out = learnt[: options.limit], of_split(standard, "validation")[: options.limit]
-    texts, labels_NL = [example.listing.text for example in learnt], labels_of(learnt)
+    texts, labels_NL = [example.listing.text for example in learnt], torch.tensor(labels_of(learnt))
 
     rival = Rival(len(policy.category_ids)).train()
     groups: list[dict[str, Any]] = [
@@ -120,7 +106,7 @@ def main() -> None:
     asked = [example.listing.text for example in held_out]
     with torch.inference_mode():
         said_N = np.concatenate([rival(asked[start : start + BATCH])[:, 0] for start in range(0, len(asked), BATCH)])
-    auroc = float(roc_auc_score(labels_of(held_out)[:, 0].numpy(), said_N))
+    auroc = float(roc_auc_score(labels_of(held_out)[:, 0], said_N))
     found = {"learnt_from": len(learnt), "steps": len(plan), "measured_on": len(held_out), "auroc": auroc}
     print(json.dumps(found) if options.json else f"AUROC {auroc:.3f} on {len(held_out)} listings, {len(plan)} steps")
 
