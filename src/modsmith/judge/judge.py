@@ -203,11 +203,16 @@ class Judge:
         rests = [self.encoder.rest_ids(view, self.mode) for *_, view in looked_at]
         order = sorted(range(len(rests)), key=lambda position: (-len(rests[position]), rests[position]))
         batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
-        read = map_on_cores(lambda batch: self._read([rests[place] for place in batch]), batches, self._cores)
+
+        def read_both(batch: list[int]) -> list[WindowReading]:
+            found = self._read([rests[place] for place in batch])
+            if self.second is None:
+                return found
+            logits_BK = self.second.read([listing_text(looked_at[place][2]) for place in batch])
+            return [replace(one, second=said_K) for one, said_K in zip(found, logits_BK, strict=True)]
+
+        read = map_on_cores(read_both, batches, self._cores)
         for batch, found in zip(batches, read, strict=True):
-            if self.second:
-                logits_BK = self.second.read([listing_text(looked_at[place][2]) for place in batch])
-                found = [replace(one, second=said_K) for one, said_K in zip(found, logits_BK, strict=True)]
             readings.update(zip(batch, found, strict=True))
             before = np.count_nonzero(waiting)
             for position in batch:
