@@ -9,7 +9,7 @@ import torch
 
 from modsmith.errors import UserError
 from modsmith.training.base import SECOND_ABOUT, language_model, second_folder
-from modsmith.training.second.reader import SecondReader, load_reader, new_reader
+from modsmith.training.second.reader import SecondReader, go_on_from, load_reader, new_reader
 
 TEXTS = ["fern grown from seed", "moss dug up in the national forest , posted on mondays , sold as the only one"]
 
@@ -76,3 +76,23 @@ def test_a_second_reader_reads_beside_a_language_model(tmp_path: Path, beside: o
     (tmp_path / SECOND_ABOUT).write_text(json.dumps({"beside": beside}))
     with pytest.raises(UserError, match="does not say which language model"):
         language_model(str(tmp_path))
+
+
+def test_training_goes_on_from_what_was_learnt_with_more_layers(tiny_encoder: Path, tmp_path: Path) -> None:
+    shaken().save_pretrained(tmp_path)
+    deeper = new_reader("ab", "shipped", rank=4, alpha=8, layers=2, precision="fp32").eval()
+    go_on_from(deeper, str(tmp_path))
+    np.testing.assert_allclose(deeper.read(TEXTS), load_reader(tmp_path, "fp32").read(TEXTS), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("categories", "rank", "said"), [("ac", 4, "other categories"), ("ab", 8, "another rank or more layers")]
+)
+def test_it_does_not_go_on_from_what_does_not_fit(
+    tiny_encoder: Path, tmp_path: Path, categories: str, rank: int, said: str
+) -> None:
+    shaken().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=said):
+        go_on_from(new_reader(categories, "shipped", rank, 8, 1, "fp32"), str(tmp_path))
+    with pytest.raises(UserError, match="is no second reader"):
+        go_on_from(new_reader("ab", "shipped", 4, 8, 1, "fp32"), "shipped")

@@ -30,7 +30,7 @@ from modsmith.training.loop import train_and_save
 from modsmith.training.plan import take_units
 from modsmith.training.run import HeldOut, Run, RunCallback
 from modsmith.training.second.passes import plan_batches, training_examples
-from modsmith.training.second.reader import SecondReader, new_reader
+from modsmith.training.second.reader import SecondReader, go_on_from, new_reader
 from modsmith.training.second.settings import SecondSettings
 
 READ_TOGETHER = 16
@@ -76,6 +76,8 @@ def train_second(settings: SecondSettings, out: Path, resume: bool = False, poli
         policy.category_ids, settings.beside, settings.lora_rank, settings.lora_alpha, settings.lora_layers,
         settings.precision,
     )  # fmt: skip
+    if settings.start:
+        go_on_from(reader, settings.start)
     with file_progress("showing listings") as progress:
         batches = plan_batches(learnt, settings, small_talk(learnt), progress)
     labels = {example.id: row for example, row in zip(learnt, labels_of(learnt), strict=True)}

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from modsmith.errors import UserError
 from modsmith.files import write_json
-from modsmith.training.base import SECOND_ABOUT, Precision, pick_dtype
+from modsmith.training.base import SECOND_ABOUT, Precision, pick_dtype, second_folder
 from modsmith.training.second.base import ENCODER, encoder_folder
 
 MAX_TOKENS = 512
@@ -105,6 +105,34 @@ def new_reader(
     return SecondReader(adapted, tokenizer, categories, beside, bf16)
 
 
+def go_on_from(reader: SecondReader, name: str) -> None:
+    """Give `reader` the adapters and head of the trained one `name`. Raises `UserError` where they do not fit."""
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = second_folder(name)
+    if folder is None:
+        raise UserError(f"start: {name} is no second reader; name a run of `modsmith train second`, or shipped-pair")
+    try:
+        about = json.loads((folder / SECOND_ABOUT).read_text("utf-8"))
+        if about["categories"] != reader.categories:
+            raise UserError(f"start: {name} was trained for other categories than those of the policy; leave it out")
+        adapter = load_file(folder / "adapter_model.safetensors")
+        shapes = {
+            key: value.shape
+            for key, value in get_peft_model_state_dict(reader.encoder, save_embedding_layers=False).items()
+        }
+        if any(shapes.get(key) != value.shape for key, value in adapter.items()):
+            raise UserError(
+                f"start: the adapter of {name} has another rank or more layers; set lora_rank and lora_layers as there"
+            )
+        set_peft_model_state_dict(reader.encoder, adapter)
+        reader.load_state_dict(load_file(folder / HEAD), strict=False)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise _damaged(folder, error) from error
+
+
 def load_reader(folder: Path, precision: Precision = "auto") -> SecondReader:
     """The one saved in `folder`, ready to read. Raises `UserError` where it is damaged or its encoder is missing."""
     from peft import PeftModel
@@ -120,10 +148,14 @@ def load_reader(folder: Path, precision: Precision = "auto") -> SecondReader:
         reader = SecondReader(encoder, tokenizer, about["categories"], about["beside"], bf16)
         reader.load_state_dict(load_file(folder / HEAD), strict=False)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"second reader {folder} is damaged ({str(error).splitlines()[0]})") from error
+        raise _damaged(folder, error) from error
     if torch.cuda.is_available():
         reader = reader.to("cuda")
     return reader.eval().requires_grad_(False)
+
+
+def _damaged(folder: Path, error: Exception) -> UserError:
+    return UserError(f"second reader {folder} is damaged ({str(error).splitlines()[0]})")
 
 
 def _load_encoder(precision: Precision) -> tuple[Any, Any, bool]:

@@ -18,6 +18,9 @@ class SecondSettings(RunSettings):
     also: list[str] = ["written"]
     """Further corpora whose train splits are learnt from: built-in names, folders or files. Listings that nobody has
     rated (weakly allowed) count as allowed. What any corpus holds apart, text or group, is learnt from in none."""
+    start: str | None = None
+    """A second reader to go on from, under a new plan of passes: "shipped-pair", a folder or a run. It has the same
+    categories and LoRA rank; layers that it did not adapt start from nothing."""
     passes: Positive = 2.0
     """Passes over all listings; in each, a listing is shown in another way."""
     batch_size: Count = 16
