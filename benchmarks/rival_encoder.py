@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from transformers import AutoModel, AutoTokenizer
 
 from modsmith.corpus import load_corpus, of_split
-from modsmith.corpus.minilm import MAX_TOKENS, minilm_folder
+from modsmith.corpus.minilm import MAX_TOKENS, mean_of_states, minilm_folder
 from modsmith.policy import load_policy
 from modsmith.terminal import file_progress
 from modsmith.training.second.fit import labels_of
@@ -42,8 +42,7 @@ class Rival(torch.nn.Module):
     def forward(self, texts: Sequence[str]) -> torch.Tensor:
         batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
         hidden_BTH = self.encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state
-        mask_BT1 = batch["attention_mask"].unsqueeze(-1).float()
-        logits: torch.Tensor = self.head((hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1))
+        logits: torch.Tensor = self.head(mean_of_states(hidden_BTH, batch["attention_mask"]))
         return logits
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -12,7 +13,7 @@ from rich.console import Console
 from modsmith import forge
 from modsmith.errors import UserError
 from modsmith.forge import calibrate_model, evaluate_models, train_station
-from modsmith.judge import Judge
+from modsmith.judge import Calibration, Judge
 from modsmith.policy import Policy
 from modsmith.training.base import load_model
 from modsmith.training.run import read_metrics
@@ -64,6 +65,15 @@ def test_policy_to_report(
 def test_calibration_needs_a_folder(plant_policy: Policy, plant_corpus_file: Path) -> None:
     with pytest.raises(UserError, match="no folder"):
         calibrate_model(Path("org/model"), str(plant_corpus_file), plant_policy)
+
+
+def test_a_damaged_calibration_is_fitted_again(
+    tiny_model_folder: Path, plant_policy: Policy, plant_corpus_file: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
+    (model / "calibration.json").write_text("{")
+    fitted = calibrate_model(model, str(plant_corpus_file), plant_policy)
+    assert Calibration.load(model) == fitted and fitted.fitted_on
 
 
 @pytest.mark.parametrize(

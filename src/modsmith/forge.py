@@ -110,7 +110,7 @@ def calibrate_model(
     if folder is None:
         raise UserError(f"{model} is no folder; calibration is stored beside a model, so give a run or model folder")
     examples = load_corpus(corpus, policy)
-    judge = Judge.load(str(folder), policy)
+    judge = Judge.load(str(folder), policy, calibrated=False)
     held_out = take_units(of_split(examples, "validation"), limit)
     log_digits, gold = _digits(judge, held_out)
     second = judge.second_logits([example.listing for example in held_out])

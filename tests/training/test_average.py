@@ -65,3 +65,10 @@ def test_what_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
         assert not (tmp_path / "mean").exists()
     with pytest.raises(UserError, match="exists already"):
         average_models([one, one], tmp_path / "empty")
+
+
+def test_second_readers_are_not_averaged(tmp_path: Path) -> None:
+    names = [_adapter(tmp_path / name, 1.0) for name in "ab"]
+    (tmp_path / "b/second.json").write_text("{}")
+    with pytest.raises(UserError, match="second readers are not averaged"):
+        average_models(names, tmp_path / "mean")

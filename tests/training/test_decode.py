@@ -31,7 +31,7 @@ class Leaning(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def judge(examples: list[Example]) -> Judge:
-    judge = Judge.load("shipped", POLICY, precision="fp32")
+    judge = Judge.load("shipped-lm", POLICY, precision="fp32")
     log_digits = torch.tensor(judge.digit_log_probs([example.listing for example in examples[:6]]))
     gaps = (log_digits[..., 0] - log_digits[..., 3]).flatten().sort().values
     middle = gaps[len(gaps) // 3 : 2 * len(gaps) // 3]

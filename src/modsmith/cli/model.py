@@ -42,9 +42,9 @@ def average(
 @app.command("list", hidden=True)
 def list_models() -> None:
     """Names that --model takes beside folders and Hugging Face ids."""
-    from modsmith.training.base import EMBEDDED, SHIPPED, SHIPPED_PAIR
+    from modsmith.training.base import EMBEDDED, SHIPPED, SHIPPED_LM
 
-    typer.echo(f"{SHIPPED}\n{SHIPPED_PAIR}\n{EMBEDDED}")
+    typer.echo(f"{SHIPPED}\n{SHIPPED_LM}\n{EMBEDDED}")
 
 
 def calibrate(

@@ -52,8 +52,12 @@ class Encoder:
                 [texts[n] for n in places], padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
             )
             with torch.inference_mode():
-                hidden_BTH = self._model(**batch).last_hidden_state
-            mask_BT1 = batch["attention_mask"].unsqueeze(-1)
-            mean_BH = (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
+                mean_BH = mean_of_states(self._model(**batch).last_hidden_state, batch["attention_mask"])
             found[places] = torch.nn.functional.normalize(mean_BH, dim=1).numpy()
         return found
+
+
+def mean_of_states(hidden_BTH: Any, mask_BT: Any) -> Any:
+    """Hidden states (B, T, H) to their means (B, H), padding left out."""
+    mask_BT1 = mask_BT.unsqueeze(-1)
+    return (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)

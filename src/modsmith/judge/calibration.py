@@ -26,6 +26,7 @@ import numpy as np
 from modsmith.errors import UserError
 from modsmith.files import write_json
 from modsmith.judge.levels import ROUNDED, Bounds, fit_bounds
+from modsmith.judge.overall import Overall, fit_overall
 from modsmith.judge.pull import Pull, fit_pull
 from modsmith.ratings import VIOLATION
 
@@ -84,7 +85,9 @@ class Calibration:
     bounds: Bounds = ROUNDED
     """From which expected rating an allowed category is rated 1, and a violating one 4."""
     pull: Pull | None = None
-    """What a second reader's word weighs; it moves the digits before anything else does."""
+    """What a second reader's word on a category weighs; it moves the digits before anything else does."""
+    overall: Overall | None = None
+    """What its word on all rules together weighs; it moves the calibrated scores."""
     check: Mapping[str, Any] = field(default_factory=dict)
     """What cross-fitting found (`evaluation.calibrating`): ECE before and after. For people; never read back."""
 
@@ -100,7 +103,7 @@ class Calibration:
                 shared[..., place, :] = own.apply(log_digits[..., place, :])
             elif own is not None:
                 shared[..., place, :] = own.apply(shared[..., place, :])
-        return shared
+        return self.overall.apply(shared, second) if self.overall and second is not None else shared
 
     def save(self, folder: Path) -> None:
         """Write `calibration.json`, without the keys that say nothing new."""
@@ -121,15 +124,20 @@ class Calibration:
                 raise ValueError(f"unknown method {method!r}")
             own = {name: _read_own(values) for name, values in data.get("categories", {}).items()}
             adjacent, severe = map(float, data.get("bounds", ROUNDED))
-            pull = Pull(float(data["pull"]["own"]), float(data["pull"]["overall"])) if "pull" in data else None
+            pull = Pull(**_numbers(data["pull"])) if "pull" in data else None
+            overall = Overall(**_numbers(data["overall"])) if "overall" in data else None
             return cls(
                 float(data["temperature"]), _bias(data["bias"]), data.get("fitted_on", ""), method, own,
-                (adjacent, severe), pull, data.get("check", {}),
+                (adjacent, severe), pull, overall, data.get("check", {}),
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{folder / FILE} is damaged ({error}); delete it or fit it again with modsmith calibrate"
             ) from error
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
 
 
 def _bias(values: Any) -> Bias:
@@ -163,7 +171,7 @@ def fit_calibration(
     shared numbers: nothing is known of it.
 
     `log_digits` (N, C, 5) log-probabilities, `gold` (N, C) ratings 0..4, `second` the logits (N, 1 + C) of a second
-    reader, whose pull is fitted first. Deterministic.
+    reader: their pull is fitted first, their word on all rules together after what the categories have. Deterministic.
     """
     pull = fit_pull(log_digits, gold, second) if second is not None else None
     if pull and second is not None:
@@ -181,7 +189,9 @@ def fit_calibration(
         else:
             own[name] = _fit_line(shared.apply(cells)[:, VIOLATION:].sum(-1), wanted >= VIOLATION)
     fitted = Calibration(shared.temperature, shared.bias, fitted_on, method, own)
-    return replace(fitted, bounds=fit_bounds(fitted.apply(log_digits, names), gold), pull=pull)
+    if second is not None:
+        fitted = replace(fitted, overall=fit_overall(fitted.apply(log_digits, names), gold, second))
+    return replace(fitted, bounds=fit_bounds(fitted.apply(log_digits, names, second), gold), pull=pull)
 
 
 def _fit_scaling(cells: np.ndarray, gold: np.ndarray, centre: np.ndarray, weight: float, mean: bool) -> Scaling:

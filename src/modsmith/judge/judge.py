@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ from modsmith.prompt import (
     split_windows,
     views,
 )
-from modsmith.ratings import BORDERLINE, VIOLATION, Ratings, Verdict
+from modsmith.ratings import BORDERLINE, VIOLATION, Decision, Ratings, Verdict
 from modsmith.training.base import (
     SHIPPED,
     LoadedModel,
@@ -116,20 +116,24 @@ class Judge:
         mode: Mode = "direct",
         batch_size: int | None = None,
         precision: Precision = "auto",
+        calibrated: bool = True,
     ) -> Judge:
-        """Load by model name, folder or hub id, and ask it in the wording it was trained with. Raises `UserError` when
-        the model cannot be had, or says that it was trained for other categories."""
+        """Load by model name, folder or hub id, and ask it in the wording it was trained with; without its calibration
+        if not `calibrated`. Raises `UserError` when the model cannot be had, or says that it was trained for other
+        categories."""
         from modsmith.policy import load_policy
 
         policy = policy or load_policy()
-        _check_categories(model, policy)
-        loaded: LoadedModel = load_model(model, precision)
+        _check_categories(model, policy, trained_categories(model))
         beside = second_folder(model)
-        folder = beside or loaded.folder
         second = load_reader(beside, precision) if beside else None
+        if second:
+            _check_categories(model, policy, second.categories)
+        loaded: LoadedModel = load_model(model, precision)
+        folder = beside or loaded.folder
+        calibration = Calibration.load(folder) if calibrated else None
         return cls(
-            loaded.model, loaded.tokenizer, policy, model, mode, batch_size, Calibration.load(folder), loaded.wording,
-            folder, second,
+            loaded.model, loaded.tokenizer, policy, model, mode, batch_size, calibration, loaded.wording, folder, second
         )  # fmt: skip
 
     @property
@@ -287,7 +291,7 @@ class Judge:
             policy_version=self.policy.version_label,
             windows=len(windows),
         )
-        readings = [reading for views_of_one in windows for reading in self._worse(views_of_one)]
+        readings = [reading for views_of_one in windows for reading in self._worse(listing, views_of_one)]
         parsed = [reading for reading in readings if reading.answer.ratings is not None]
         joined = verdict(**self._join(listing, parsed)) if parsed else None
         if joined and (len(parsed) == len(readings) or joined.decision == "disallow"):
@@ -301,17 +305,18 @@ class Judge:
             reasoning=failed.reasoning,
         )
 
-    def _worse(self, readings: list[WindowReading]) -> list[WindowReading]:
-        """Of two views of a window the one more likely to break a rule, as a whole: what each says a little of must not
-        add up. All of them where one does not parse."""
+    def _worse(self, listing: Listing, readings: list[WindowReading]) -> list[WindowReading]:
+        """Of two views of a window the one with the stricter decision, then the one more likely to break a rule, as a
+        whole: what each says a little of must not add up. All of them where one does not parse."""
         if len(readings) == 1 or any(reading.answer.ratings is None for reading in readings):
             return readings
 
-        def violation(reading: WindowReading) -> float:
-            digits_CD = self.calibration.apply(reading.log_digits, self.policy.category_ids, reading.second)
-            return float(np.nan_to_num(digits_CD[..., VIOLATION:].sum(), nan=np.inf))
+        def badness(reading: WindowReading) -> tuple[int, float]:
+            joined = self._join(listing, [reading])
+            total = sum(joined["scores"].values())
+            return get_args(Decision).index(joined["decision"]), float(np.nan_to_num(total, nan=np.inf))
 
-        return [max(readings, key=violation)]
+        return [max(readings, key=badness)]
 
     def _join(self, listing: Listing, readings: list[WindowReading]) -> dict[str, Any]:
         """What windows that parsed say together: for each category the one that looks worst counts."""
@@ -348,10 +353,9 @@ class Judge:
         }
 
 
-def _check_categories(model: str, policy: Policy) -> None:
+def _check_categories(model: str, policy: Policy, trained: Sequence[str] | None) -> None:
     """Order counts: the model writes one digit after the other."""
-    trained = trained_categories(model)
-    if trained is not None and trained != list(policy.category_ids):
+    if trained is not None and list(trained) != list(policy.category_ids):
         raise OtherCategoriesError(
             f"model {model} was trained for the categories {', '.join(trained)}, not for those of policy "
             f"{policy.version_label} ({', '.join(policy.category_ids)}); name a model trained for this policy "

@@ -18,7 +18,7 @@ from typing import Any
 
 from modsmith.errors import UserError
 from modsmith.files import atomic_folder, write_json
-from modsmith.training.base import ABOUT, RUN_ABOUT, Precision, about_model, model_folder, pick_dtype
+from modsmith.training.base import ABOUT, RUN_ABOUT, SECOND_ABOUT, Precision, about_model, model_folder, pick_dtype
 
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
 NOT_SHARED = (
@@ -43,6 +43,8 @@ def average_models(names: Sequence[str], out: Path, precision: Precision = "auto
     if out.exists():
         raise UserError(f"{out} exists already; choose another --out")
     folders = [_folder(name) for name in names]
+    if any((folder / SECOND_ABOUT).is_file() for folder in folders):
+        raise UserError("second readers are not averaged: each has a head of its own; name language models")
     file = _weights_file(folders[0])
     states = [load_file(_checked(folder / file)) for folder in folders]
     shapes = [{key: value.shape for key, value in state.items()} for state in states]

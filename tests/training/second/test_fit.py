@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from modsmith.corpus import load_corpus
 from modsmith.errors import UserError
 from modsmith.forge import train_second_reader
 from modsmith.judge import Judge
+from modsmith.judge.judge import OtherCategoriesError
 from modsmith.listing import Listing
 from modsmith.policy import Policy
 from modsmith.training.second.fit import labels_of, train_second
-from modsmith.training.second.reader import load_reader
+from modsmith.training.second.reader import load_reader, new_reader
 from modsmith.training.second.settings import SecondSettings
 
 
@@ -63,8 +65,40 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
 
 
 def test_the_language_model_has_to_know_the_same_rules(settings: SecondSettings, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="shipped was trained for other categories"):
+    with pytest.raises(UserError, match="shipped-lm was trained for other categories"):
         train_second(settings.model_copy(update={"beside": "shipped"}), tmp_path / "run")
+
+
+def test_a_judge_refuses_a_second_reader_of_other_categories(
+    tiny_encoder: Path, settings: SecondSettings, plant_policy: Policy, tmp_path: Path
+) -> None:
+    new_reader(plant_policy.category_ids[::-1], settings.beside, 4, 8, 1, "fp32").save_pretrained(tmp_path)
+    with pytest.raises(OtherCategoriesError, match="was trained for the categories"):
+        Judge.load(str(tmp_path), plant_policy, precision="fp32")
+
+
+def test_what_is_wrong_comes_out_before_the_training(
+    tiny_encoder: Path, settings: SecondSettings, plant_corpus_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    one_kind, nameless = tmp_path / "one-kind.jsonl", tmp_path / "nameless.jsonl"
+    rows = [json.loads(line) for line in plant_corpus_file.read_text().splitlines()]
+    one_kind.write_text("".join(json.dumps(row) + "\n" for row in rows if row["id"].endswith("b")))
+    for row in rows:
+        del row["id"]
+    nameless.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = tmp_path / "again.jsonl"
+    again.write_text(nameless.read_text())
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"beside": str(tmp_path / "nothing")}, "nothing"),
+        ({"start": "shipped-lm"}, "is no second reader"),
+        ({"corpus": str(one_kind)}, "needs listings that break a rule and others that do not"),
+        ({"corpus": str(nameless), "also": [str(again)]}, "hold listings without an id"),
+    ]
+    for change, said in wrong:
+        with pytest.raises(UserError, match=said):
+            train_second(settings.model_copy(update=change), run)
+        assert not run.exists(), "nothing is begun"
 
 
 def test_labels_say_any_then_each(plant_corpus_file: Path, plant_policy: Policy) -> None:

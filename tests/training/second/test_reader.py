@@ -14,7 +14,7 @@ from modsmith.training.second.reader import SecondReader, go_on_from, load_reade
 TEXTS = ["fern grown from seed", "moss dug up in the national forest , posted on mondays , sold as the only one"]
 
 
-def shaken(categories: tuple[str, ...] = ("a", "b"), beside: str = "shipped") -> SecondReader:
+def shaken(categories: tuple[str, ...] = ("a", "b"), beside: str = "shipped-lm") -> SecondReader:
     """A new one whose adapters and attention are no longer zero."""
     reader = new_reader(categories, beside, rank=4, alpha=8, layers=1, precision="fp32")
     torch.manual_seed(1)
@@ -51,9 +51,9 @@ def test_what_is_saved_reads_as_before_and_knows_its_place(tiny_encoder: Path, t
     loaded = load_reader(tmp_path, "fp32")
     assert loaded.categories == ["a", "b"]
     np.testing.assert_allclose(loaded.read(TEXTS), reader.read(TEXTS), atol=0.1)  # the adapter is kept in bf16
-    assert np.abs(loaded.read(TEXTS) - new_reader("ab", "shipped", 4, 8, 1, "fp32").read(TEXTS)).max() > 0.5
-    assert second_folder(str(tmp_path)) == tmp_path and language_model(str(tmp_path)) == "shipped"
-    assert language_model("shipped-pair") == "shipped" and language_model("smollm2-135m") == "smollm2-135m"
+    assert np.abs(loaded.read(TEXTS) - new_reader("ab", "shipped-lm", 4, 8, 1, "fp32").read(TEXTS)).max() > 0.5
+    assert second_folder(str(tmp_path)) == tmp_path and language_model(str(tmp_path)) == "shipped-lm"
+    assert language_model("shipped") == "shipped-lm" and language_model("smollm2-135m") == "smollm2-135m"
 
 
 def _names(file: Path) -> list[str]:
@@ -71,7 +71,7 @@ def test_a_damaged_folder_is_named(tiny_encoder: Path, tmp_path: Path, harm: str
         load_reader(tmp_path)
 
 
-@pytest.mark.parametrize("beside", [None, 3, "shipped-pair"])
+@pytest.mark.parametrize("beside", [None, 3, "shipped"])
 def test_a_second_reader_reads_beside_a_language_model(tmp_path: Path, beside: object) -> None:
     (tmp_path / SECOND_ABOUT).write_text(json.dumps({"beside": beside}))
     with pytest.raises(UserError, match="does not say which language model"):
@@ -80,7 +80,7 @@ def test_a_second_reader_reads_beside_a_language_model(tmp_path: Path, beside: o
 
 def test_training_goes_on_from_what_was_learnt_with_more_layers(tiny_encoder: Path, tmp_path: Path) -> None:
     shaken().save_pretrained(tmp_path)
-    deeper = new_reader("ab", "shipped", rank=4, alpha=8, layers=2, precision="fp32").eval()
+    deeper = new_reader("ab", "shipped-lm", rank=4, alpha=8, layers=2, precision="fp32").eval()
     go_on_from(deeper, str(tmp_path))
     np.testing.assert_allclose(deeper.read(TEXTS), load_reader(tmp_path, "fp32").read(TEXTS), atol=1e-4)
 
@@ -93,6 +93,6 @@ def test_it_does_not_go_on_from_what_does_not_fit(
 ) -> None:
     shaken().save_pretrained(tmp_path)
     with pytest.raises(UserError, match=said):
-        go_on_from(new_reader(categories, "shipped", rank, 8, 1, "fp32"), str(tmp_path))
+        go_on_from(new_reader(categories, "shipped-lm", rank, 8, 1, "fp32"), str(tmp_path))
     with pytest.raises(UserError, match="is no second reader"):
-        go_on_from(new_reader("ab", "shipped", 4, 8, 1, "fp32"), "shipped")
+        go_on_from(new_reader("ab", "shipped-lm", 4, 8, 1, "fp32"), "shipped-lm")

@@ -57,7 +57,8 @@ def _parts() -> list[Path]:
             held = [file for file in files(name) or () if ".zip." in file.name]
         except PackageNotFoundError as error:
             raise UserError(
-                f"the encoder of the second reader is not installed; run `make second_setup`, or: {INSTALL}"
+                f"the encoder of the second reader is not installed; run `make setup`, or: {INSTALL}; to judge without "
+                "it: --model shipped-lm"
             ) from error
         found += [Path(str(file.locate())) for file in held]
     return found

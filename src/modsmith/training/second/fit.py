@@ -6,7 +6,8 @@ Shapes: B listings of a batch, K = 1 + categories.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from modsmith.prompt import listing_text, split_windows
 from modsmith.ratings import VIOLATION
 from modsmith.terminal import file_progress
 from modsmith.training import processes
-from modsmith.training.base import trained_categories
+from modsmith.training.base import language_model, load_model, trained_categories
 from modsmith.training.loop import train_and_save
 from modsmith.training.plan import take_units
 from modsmith.training.run import HeldOut, Run, RunCallback
@@ -34,6 +35,7 @@ from modsmith.training.second.reader import SecondReader, go_on_from, new_reader
 from modsmith.training.second.settings import SecondSettings
 
 READ_TOGETHER = 16
+LINE = re.compile(r"line-\d+")
 
 
 class _Trainer(Trainer):
@@ -51,18 +53,23 @@ class _Trainer(Trainer):
 def train_second(settings: SecondSettings, out: Path, resume: bool = False, policy: Policy | None = None) -> Path:
     """Train into the run folder `out`; returns the folder of the best reader, by AUROC on the validation split of
     `settings.corpus`. Raises `UserError`."""
+    processes.start()
     if processes.count() > 1:
         raise UserError("the second reader is trained in one process; start it without a launcher")
     policy = policy or load_policy(settings.policy)
-    trained = trained_categories(settings.beside)
-    if trained is not None and trained != list(policy.category_ids):
-        raise UserError(
-            f"{settings.beside} was trained for other categories than those of policy {policy.version_label}; name the "
-            "model that it is to read beside: --set beside=RUN"
-        )
+    beside = _language_model(settings, policy)
     corpus = load_corpus(settings.corpus, policy)
-    further = [example for name in settings.also for example in load_corpus(name, policy, reasons=False)]
-    learnt = take_units(training_examples([*corpus, *further]), settings.limit, settings.seed)
+    scored = _scored(corpus, settings)
+    further = {name: load_corpus(name, policy, reasons=False) for name in settings.also}
+    _check_ids({settings.corpus: corpus, **further})
+    everything = [*corpus, *(example for some in further.values() for example in some)]
+    learnt = take_units(training_examples(everything), settings.limit, settings.seed)
+    torch.manual_seed(settings.seed)
+    reader = new_reader(
+        policy.category_ids, beside, settings.lora_rank, settings.lora_alpha, settings.lora_layers, settings.precision
+    )
+    if settings.start:
+        go_on_from(reader, settings.start)
     about = {
         "station": "second",
         "policy": policy.version_label,
@@ -71,13 +78,6 @@ def train_second(settings: SecondSettings, out: Path, resume: bool = False, poli
         "examples": len(learnt),
     }
     run = Run(out, settings, resume, about)
-    torch.manual_seed(settings.seed)
-    reader = new_reader(
-        policy.category_ids, settings.beside, settings.lora_rank, settings.lora_alpha, settings.lora_layers,
-        settings.precision,
-    )  # fmt: skip
-    if settings.start:
-        go_on_from(reader, settings.start)
     with file_progress("showing listings") as progress:
         batches = plan_batches(learnt, settings, small_talk(learnt), progress)
     labels = {example.id: row for example, row in zip(learnt, labels_of(learnt), strict=True)}
@@ -87,7 +87,7 @@ def train_second(settings: SecondSettings, out: Path, resume: bool = False, poli
         batch = reader.tokens([one.text for one in shown])
         return {**batch, "labels": torch.tensor(np.stack([labels[one.example.id] for one in shown]))}
 
-    callback = RunCallback(run, None, _scorer(corpus, settings), "second reader")
+    callback = RunCallback(run, None, _scorer(scored), "second reader")
     optimizer, schedule = _optimiser(reader, settings, len(batches))
     trainer = _Trainer(
         model=reader,
@@ -140,11 +140,40 @@ def _optimiser(reader: SecondReader, settings: SecondSettings, steps: int) -> tu
     return optimizer, schedule
 
 
-def _scorer(corpus: Sequence[Example], settings: SecondSettings) -> HeldOut:
+def _language_model(settings: SecondSettings, policy: Policy) -> str:
+    """The name of the language model to read beside, a folder's in full. It is opened now: what is wrong with it should
+    not come out when the training is over."""
+    beside = language_model(settings.beside)
+    trained = trained_categories(beside)
+    if trained is not None and trained != list(policy.category_ids):
+        raise UserError(
+            f"{beside} was trained for other categories than those of policy {policy.version_label}; name the "
+            "model that it is to read beside: --set beside=RUN"
+        )
+    load_model(beside, settings.precision)
+    return str(Path(beside).resolve()) if Path(beside).is_dir() else beside
+
+
+def _check_ids(corpora: Mapping[str, Sequence[Example]]) -> None:
+    """Listings without an id are called by their line: in two files these would be taken for each other."""
+    nameless = [name for name, some in corpora.items() if any(LINE.fullmatch(example.id) for example in some)]
+    if len(nameless) > 1:
+        raise UserError(f"{' and '.join(nameless)} hold listings without an id; give each row an id of its own")
+
+
+def _scored(corpus: Sequence[Example], settings: SecondSettings) -> list[Example]:
+    examples = take_units(of_split(corpus, "validation"), settings.eval_limit)
+    if len({example.violates for example in examples}) < 2:
+        raise UserError(
+            f"the validation split of {settings.corpus} needs listings that break a rule and others that do not"
+        )
+    return examples
+
+
+def _scorer(examples: Sequence[Example]) -> HeldOut:
     """AUROC of "breaks any rule" over a fixed part of the validation split."""
     from sklearn.metrics import roc_auc_score
 
-    examples = take_units(of_split(corpus, "validation"), settings.eval_limit)
     texts = sorted((listing_text(split_windows(one.listing)[0]), one.violates) for one in examples)
     texts.sort(key=lambda pair: len(pair[0]))
 

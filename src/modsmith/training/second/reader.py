@@ -113,7 +113,7 @@ def go_on_from(reader: SecondReader, name: str) -> None:
 
     folder = second_folder(name)
     if folder is None:
-        raise UserError(f"start: {name} is no second reader; name a run of `modsmith train second`, or shipped-pair")
+        raise UserError(f"start: {name} is no second reader; name a run of `modsmith train second`, or shipped")
     try:
         about = json.loads((folder / SECOND_ABOUT).read_text("utf-8"))
         if about["categories"] != reader.categories:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from modsmith.training.base import SHIPPED
+from typing import Annotated
+
+from pydantic import Field
+
+from modsmith.training.base import SHIPPED_LM
 from modsmith.training.second.base import ENCODER
 from modsmith.training.settings import Count, Positive, RunSettings, Share
 
@@ -13,13 +17,15 @@ class SecondSettings(RunSettings):
 
     base: str = ENCODER
     """The encoder; there is one."""
-    beside: str = SHIPPED
-    """The language model that it reads beside: "shipped", a folder or a run."""
-    also: list[str] = ["written"]
+    beside: str = SHIPPED_LM
+    """The language model that it reads beside: "shipped-lm", a folder or a run."""
+    also: list[str] = []
     """Further corpora whose train splits are learnt from: built-in names, folders or files. Listings that nobody has
     rated (weakly allowed) count as allowed. What any corpus holds apart, text or group, is learnt from in none."""
+    lora_rank: Annotated[int, Field(gt=0, le=512)] = 16
+    """Rank of the adapters."""
     start: str | None = None
-    """A second reader to go on from, under a new plan of passes: "shipped-pair", a folder or a run. It has the same
+    """A second reader to go on from, under a new plan of passes: "shipped", a folder or a run. It has the same
     categories and LoRA rank; layers that it did not adapt start from nothing."""
     passes: Positive = 2.0
     """Passes over all listings; in each, a listing is shown in another way."""
